@@ -1,0 +1,337 @@
+"""Reads and writes table columns: the edge between FiftyOne and arrays.
+
+Everything is keyed by label id (objects) or sample token (keyframes), and
+works from wherever a user stands: a grouped dataset, a grouped or flat view,
+one slice, or a patches view. A grouped collection is always flattened to ALL
+of its image slices first, because FiftyOne's aggregations silently read the
+active slice only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.core.fields as fof
+import fiftyone.core.media as fom
+import fiftyone.core.patches as fop
+import numpy as np
+from bson import ObjectId
+from pymongo import UpdateOne
+
+from raremine.brain.errors import RaremineError
+from raremine.brain.objects import ObjectTable, object_array
+
+SAMPLE_COLUMNS = ("sample_token", "scene_name")
+"""Sample fields that every object row carries."""
+
+WRITE_BATCH = 2000
+"""Samples in one bulk write: bounds the memory, costs nothing in speed."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a stage works on.
+
+    Attributes:
+        dataset: the root dataset
+        images: flat collection of the image samples in question
+        label_ids: the only labels in question, None = all of ``images``
+    """
+
+    dataset: fo.Dataset
+    images: Any
+    label_ids: frozenset[str] | None = None
+
+
+def resolve(samples: Any, field: str = "objects") -> Scope:
+    """Flattens any collection to its image samples (and chosen labels).
+
+    Args:
+        samples: a dataset, a grouped or flat view, or a patches view
+        field: the detections field, used when ``samples`` is a patches view
+
+    Raises:
+        RaremineError: if there is no image in the collection
+    """
+    dataset = samples._root_dataset
+    if isinstance(samples, fop.PatchesView):
+        sample_ids = samples.values("sample_id")
+        images = _all_images(dataset).select(list(dict.fromkeys(sample_ids)))
+        return Scope(
+            dataset, images, frozenset(samples.values(f"{field}.id"))
+        )
+    if samples.media_type == fom.GROUP:
+        if fom.IMAGE not in set(samples.group_media_types.values()):
+            raise RaremineError(
+                f"Dataset '{dataset.name}' has no image slice "
+                f"(slices: {', '.join(samples.group_slices) or 'none'}); "
+                "load the data set with at least one camera channel."
+            )
+        return Scope(dataset, samples.select_group_slices(media_type="image"))
+    if samples.media_type == fom.IMAGE:
+        return Scope(dataset, samples)
+    raise RaremineError(
+        f"A collection of media type '{samples.media_type}' holds no images; "
+        "pass the dataset or a view of its camera slices."
+    )
+
+
+def _all_images(dataset: fo.Dataset) -> Any:
+    if dataset.media_type == fom.GROUP:
+        return dataset.select_group_slices(media_type="image")
+    return dataset
+
+
+def has_objects(scope: Scope, field: str) -> bool:
+    """Whether the dataset has a detections field of that name."""
+    return scope.dataset.get_field(f"{field}.detections") is not None
+
+
+def read_objects(
+    samples: Any, field: str = "objects", names: Iterable[str] = ()
+) -> ObjectTable:
+    """Reads object columns, sorted by label id.
+
+    Args:
+        samples: a dataset, grouped or flat view, patches view or a ``Scope``
+        field: the detections field
+        names: attributes of the detections, such as ``label``,
+            ``confidence``, ``bounding_box`` ((n, 4) float64, relative
+            x, y, w, h) or any score. One that no stage has written yet comes
+            back as NaN (or None if it holds no numbers).
+
+    Returns:
+        an ``ObjectTable``; ``sample_token`` and ``scene_name`` are always
+        among its columns
+    """
+    scope = samples if isinstance(samples, Scope) else resolve(samples, field)
+    names = list(dict.fromkeys(names))
+    if not has_objects(scope, field):
+        return _empty_table(names)
+    root = f"{field}.detections"
+    known = [n for n in names if scope.dataset.get_field(f"{root}.{n}")]
+    sample_names = [n for n in SAMPLE_COLUMNS if scope.dataset.get_field(n)]
+    paths = ["id", f"{root}.id", *sample_names]
+    values = scope.images.values(paths + [f"{root}.{n}" for n in known])
+    sample_ids, label_lists = values[0], values[1]
+    counts = [len(labels or ()) for labels in label_lists]
+
+    label_id = np.array(_flat(label_lists, counts), dtype=str)
+    columns: dict[str, np.ndarray] = {}
+    for name, per_sample in zip(sample_names, values[2:]):
+        texts = [value or "" for value in per_sample]
+        columns[name] = np.repeat(np.array(texts, dtype=object), counts)
+    for name in SAMPLE_COLUMNS:
+        columns.setdefault(
+            name, np.repeat(np.array(sample_ids, dtype=object), counts)
+        )
+    for name, lists in zip(known, values[2 + len(sample_names) :]):
+        is_number = _is_number(scope.dataset, f"{root}.{name}")
+        columns[name] = _column(name, _flat(lists, counts), is_number)
+    for name in set(names) - set(known):
+        columns[name] = np.full(len(label_id), np.nan)
+
+    table = ObjectTable(
+        label_id,
+        np.repeat(np.array(sample_ids, dtype=object), counts).astype(str),
+        columns,
+    )
+    if scope.label_ids is not None:
+        wanted = scope.label_ids
+        table = table.take(np.array([i in wanted for i in label_id], bool))
+    return table.take(np.argsort(table.label_id, kind="stable"))
+
+
+def declare_columns(
+    dataset: fo.Dataset, field: str, columns: Mapping[str, type | fof.Field]
+) -> None:
+    """Adds object attributes to the schema of every slice.
+
+    An undeclared attribute works in queries but is invisible in the sidebar.
+
+    Args:
+        dataset: the root dataset
+        field: the detections field
+        columns: attribute name → FiftyOne field class
+    """
+    for name, ftype in columns.items():
+        path = f"{field}.detections.{name}"
+        if dataset.get_field(path) is None:
+            if isinstance(ftype, type) and issubclass(ftype, fof.ListField):
+                dataset.add_sample_field(
+                    path, ftype, subfield=fof.StringField
+                )
+            else:
+                dataset.add_sample_field(path, ftype)
+
+
+def write_objects(
+    dataset: fo.Dataset,
+    field: str,
+    table: ObjectTable,
+    columns: Mapping[str, Sequence[Any] | np.ndarray],
+) -> None:
+    """Writes columns to the table's objects, one bulk operation an image.
+
+    All columns of an image's objects go in one update that addresses each
+    label by its id, so a row can never land on a neighbour and a kill never
+    leaves an object half written. (FiftyOne's ``set_label_values`` writes one
+    attribute of one label an operation.)
+
+    Args:
+        dataset: the root dataset
+        field: the detections field
+        table: says which rows the values belong to
+        columns: attribute name → one value a row; NaN is stored as null
+    """
+    if not columns or not len(table):
+        return
+    declare_columns(
+        dataset,
+        field,
+        {name: _field_type(values) for name, values in columns.items()},
+    )
+    plain = {n: [_plain(v) for v in values] for n, values in columns.items()}
+    for name, values in plain.items():
+        if len(values) != len(table):
+            raise RaremineError(
+                f"Column '{name}' has {len(values)} values for "
+                f"{len(table)} objects; nothing was written."
+            )
+    rows_of_sample: dict[str, list[int]] = {}
+    for row, sample_id in enumerate(table.sample_id):
+        rows_of_sample.setdefault(str(sample_id), []).append(row)
+
+    batch: list[UpdateOne] = []
+    ids: list[str] = []
+    for sample_id, rows in rows_of_sample.items():
+        batch.append(_update(field, sample_id, rows, table.label_id, plain))
+        ids.append(sample_id)
+        if len(batch) >= WRITE_BATCH:
+            dataset._bulk_write(batch, ids=ids)
+            batch, ids = [], []
+    if batch:
+        dataset._bulk_write(batch, ids=ids)
+
+
+def _update(
+    field: str,
+    sample_id: str,
+    rows: Sequence[int],
+    label_ids: np.ndarray,
+    columns: Mapping[str, Sequence[Any]],
+) -> UpdateOne:
+    changes: dict[str, Any] = {"last_modified_at": datetime.now(timezone.utc)}
+    filters = []
+    for number, row in enumerate(rows):
+        key = f"o{number}"
+        filters.append({f"{key}._id": ObjectId(str(label_ids[row]))})
+        for name, values in columns.items():
+            changes[f"{field}.detections.$[{key}].{name}"] = values[row]
+    return UpdateOne(
+        {"_id": ObjectId(sample_id)}, {"$set": changes}, array_filters=filters
+    )
+
+
+def write_frames(
+    dataset: fo.Dataset,
+    sample_tokens: Sequence[str],
+    columns: Mapping[str, Sequence[Any] | np.ndarray],
+) -> None:
+    """Writes sample-level fields to every slice of the given keyframes.
+
+    Args:
+        dataset: the root dataset
+        sample_tokens: nuScenes sample tokens
+        columns: field name → one value a token
+    """
+    by_token = {
+        name: {t: _plain(v) for t, v in zip(sample_tokens, values)}
+        for name, values in columns.items()
+    }
+    samples = all_slices(dataset)
+    sample_ids, tokens = samples.values(["id", "sample_token"])
+    for name, values in columns.items():
+        if dataset.get_field(name) is None:
+            ftype = _field_type(values)
+            subfield = fof.StringField if ftype is fof.ListField else None
+            dataset.add_sample_field(name, ftype, subfield=subfield)
+        dataset.set_values(
+            name,
+            {
+                sample_id: by_token[name][token]
+                for sample_id, token in zip(sample_ids, tokens)
+                if token in by_token[name]
+            },
+            key_field="id",
+        )
+
+
+def all_slices(dataset: fo.Dataset) -> Any:
+    """Returns a flat view of every sample of every slice, 3D ones too."""
+    if dataset.media_type == fom.GROUP:
+        return dataset.select_group_slices(
+            dataset.group_slices, _allow_mixed=True
+        )
+    return dataset
+
+
+def _flat(lists: Sequence[Any], counts: Sequence[int]) -> list[Any]:
+    out: list[Any] = []
+    for values, count in zip(lists, counts):
+        # A sample's attribute is None, not a list of None, when the whole
+        # Detections document lacks it.
+        out.extend(values if values else [None] * count)
+    return out
+
+
+def _is_number(dataset: fo.Dataset, path: str) -> bool:
+    return isinstance(
+        dataset.get_field(path), (fof.FloatField, fof.IntField)
+    )
+
+
+def _column(name: str, values: list[Any], is_number: bool) -> np.ndarray:
+    if name == "bounding_box":
+        rows = [v if v is not None else [np.nan] * 4 for v in values]
+        return np.array(rows, dtype=np.float64).reshape(-1, 4)
+    if is_number:
+        return np.array(
+            [np.nan if v is None else v for v in values], dtype=np.float64
+        )
+    return object_array(values)
+
+
+def _empty_table(names: Sequence[str]) -> ObjectTable:
+    columns = {name: np.empty(0, dtype=object) for name in SAMPLE_COLUMNS}
+    for name in names:
+        shape = (0, 4) if name == "bounding_box" else (0,)
+        columns[name] = np.empty(shape, dtype=np.float64)
+    return ObjectTable(np.empty(0, str), np.empty(0, str), columns)
+
+
+def _field_type(values: Sequence[Any] | np.ndarray) -> type[fof.Field]:
+    sample = next((v for v in values if v is not None), None)
+    if isinstance(sample, (bool, np.bool_)):
+        return fof.BooleanField
+    if isinstance(sample, (int, np.integer)):
+        return fof.IntField
+    if isinstance(sample, str):
+        return fof.StringField
+    if isinstance(sample, (list, tuple)):
+        return fof.ListField
+    return fof.FloatField
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and np.isnan(value):
+        return None
+    if isinstance(value, tuple):
+        return list(value)
+    return value

@@ -1,0 +1,223 @@
+"""The keyframe table: object results aggregated over each keyframe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import fiftyone as fo
+import numpy as np
+
+from raremine.brain.columns import all_slices, read_objects, write_frames
+from raremine.brain.objects import FrameTable, ObjectTable, object_array
+
+GROUPS = ("common", "rare", "target")
+"""Mining groups, from the least to the most wanted."""
+
+SIGNALS = (
+    "outlier_score",
+    "isolation_forest",
+    "lof",
+    "class_lof",
+    "knn",
+    "tsne_knn",
+    "class_rarity",
+    "novelty",
+)
+"""Object scores, higher = more unusual, that a frame takes its maximum of."""
+
+
+def read_frames(dataset: fo.Dataset, field: str = "objects") -> FrameTable:
+    """Reads one row per keyframe of the whole dataset.
+
+    Args:
+        dataset: the root dataset
+        field: the detections field
+
+    Returns:
+        a ``FrameTable`` sorted by sample token, with the columns of
+        ``aggregate_frames``
+    """
+    names = ["sample_token", "scene_name", "split", "timestamp"]
+    samples = all_slices(dataset)
+    known = [n for n in names if dataset.get_field(n) is not None]
+    values = dict(zip(known, samples.values(known)))
+    tokens = values.get("sample_token") or samples.values("id")
+    rows: dict[str, tuple[str, str, int]] = {}
+    blank = [None] * len(tokens)
+    for token, scene, split, stamp in zip(
+        tokens,
+        values.get("scene_name", blank),
+        values.get("split", blank),
+        values.get("timestamp", blank),
+    ):
+        stamp = int(stamp or 0)
+        if token not in rows or stamp < rows[token][2]:
+            rows[token] = (scene or "", split or "", stamp)
+    order = sorted(rows)
+    frames = FrameTable(
+        np.array(order, dtype=str),
+        np.array([rows[t][0] for t in order], dtype=str),
+        np.array([rows[t][1] for t in order], dtype=str),
+        np.array([rows[t][2] for t in order], dtype=np.int64),
+    )
+    objects = read_objects(
+        dataset,
+        field,
+        [
+            "label",
+            "confidence",
+            "concept",
+            "concept_score",
+            "group",
+            "pareto_front",
+            *SIGNALS,
+        ],
+    )
+    return aggregate_frames(frames, objects)
+
+
+def aggregate_frames(frames: FrameTable, objects: ObjectTable) -> FrameTable:
+    """Adds object results to a frame table.
+
+    Numbers are the maximum over a frame's objects, NaN where no object has
+    one. ``target_score`` and ``rare_score`` weigh how sure the concept is by
+    how unusual the object is (its percentile in ``outlier_score``), and
+    ``mining_score`` puts target frames before rare before common ones:
+    group level (0, 1, 2) plus the group's own score, which is below 1.
+
+    Args:
+        frames: keyframes, any order
+        objects: objects with ``sample_token`` and any of ``group``,
+            ``concept``, ``concept_score``, ``confidence``, ``pareto_front``
+            and the names in ``SIGNALS``
+
+    Returns:
+        the frames with columns ``objects``, ``mining_group``,
+        ``target_concepts``, ``rare_concepts``, ``target_score``,
+        ``rare_score``, ``mining_score``, ``uncertainty``, ``pareto_rank``
+        and every signal that at least one object has
+    """
+    row_of = {token: row for row, token in enumerate(frames.sample_token)}
+    row = np.array(
+        [row_of.get(t, -1) for t in objects["sample_token"]], dtype=np.int64
+    )
+    objects, row = objects.take(row >= 0), row[row >= 0]
+    n = len(frames)
+    columns = dict(frames.columns)
+    columns["objects"] = np.bincount(row, minlength=n)
+
+    for name in SIGNALS:
+        if name in objects.columns and np.isfinite(_numbers(objects, name)).any():
+            columns[name] = _max(_numbers(objects, name), row, n)
+    columns["uncertainty"] = _max(1 - _numbers(objects, "confidence"), row, n)
+    columns["pareto_rank"] = _max(-_numbers(objects, "pareto_front"), row, n)
+
+    group = objects.columns.get("group", object_array([None] * len(objects)))
+    concept = objects.columns.get(
+        "concept", object_array([None] * len(objects))
+    )
+    evidence = object_evidence(
+        _numbers(objects, "concept_score"), _numbers(objects, "outlier_score")
+    )
+    level = np.zeros(n, dtype=np.int64)
+    for rank, name in enumerate(GROUPS):
+        of_group = group == name
+        if rank:
+            columns[f"{name}_score"] = _max(
+                np.where(of_group, evidence, np.nan), row, n
+            )
+            columns[f"{name}_concepts"] = _concepts(
+                concept[of_group], row[of_group], n
+            )
+        np.maximum.at(level, row[of_group], rank)
+    columns["mining_group"] = np.array(GROUPS, dtype=object)[level]
+    own = np.select(
+        [level == 2, level == 1],
+        [columns["target_score"], columns["rare_score"]],
+        default=percentile(columns.get("outlier_score", np.full(n, np.nan))),
+    )
+    columns["mining_score"] = level + 0.999 * np.nan_to_num(own)
+    return FrameTable(
+        frames.sample_token,
+        frames.scene,
+        frames.split,
+        frames.timestamp,
+        columns,
+    )
+
+
+def object_evidence(
+    concept_score: np.ndarray, outlier_score: np.ndarray
+) -> np.ndarray:
+    """Joins how sure the concept is with how unusual the object is.
+
+    Args:
+        concept_score: (n,) concept scores in [0, 1], NaN counts as 0.5
+        outlier_score: (n,) raw outlier scores, NaN counts as the median
+
+    Returns:
+        (n,) mean of the concept score and the outlier percentile, in [0, 1]
+    """
+    unusual = percentile(outlier_score)
+    unusual = np.where(np.isnan(unusual), 0.5, unusual)
+    sure = np.where(np.isnan(concept_score), 0.5, concept_score)
+    return 0.5 * (np.clip(sure, 0, 1) + unusual)
+
+
+def percentile(scores: np.ndarray) -> np.ndarray:
+    """Returns each score's mid-rank as a share of all finite ones.
+
+    Args:
+        scores: (n,) scores; ties share a rank, NaN stays NaN
+
+    Returns:
+        (n,) float64 in (0, 1)
+    """
+    from scipy.stats import rankdata
+
+    out = np.full(len(scores), np.nan)
+    finite = np.isfinite(scores)
+    count = int(finite.sum())
+    if count:
+        out[finite] = (rankdata(scores[finite]) - 0.5) / count
+    return out
+
+
+def write_frame_summary(dataset: fo.Dataset, field: str = "objects") -> None:
+    """Writes the group, target concepts and mining score of each keyframe."""
+    frames = read_frames(dataset, field)
+    write_frames(
+        dataset,
+        list(frames.sample_token),
+        {
+            "mining_group": frames["mining_group"],
+            "target_concepts": frames["target_concepts"],
+            "mining_score": frames["mining_score"],
+        },
+    )
+
+
+def _numbers(objects: ObjectTable, name: str) -> np.ndarray:
+    values = objects.columns.get(name)
+    if values is None:
+        return np.full(len(objects), np.nan)
+    return np.asarray(values, dtype=np.float64)
+
+
+def _max(values: np.ndarray, row: np.ndarray, n: int) -> np.ndarray:
+    out = np.full(n, -np.inf)
+    finite = np.isfinite(values)
+    np.maximum.at(out, row[finite], values[finite])
+    out[np.isneginf(out)] = np.nan
+    return out
+
+
+def _concepts(
+    concept: np.ndarray, row: np.ndarray, n: int
+) -> np.ndarray:
+    names: list[set[str]] = [set() for _ in range(n)]
+    for name, at in zip(concept, row):
+        if name:
+            names[at].add(name)
+    empty: Sequence[str] = ()
+    return object_array([tuple(sorted(s)) if s else empty for s in names])

@@ -1,0 +1,225 @@
+"""One brain-run class for all our stages.
+
+A run records what made which field: the parameters actually used, the models'
+identity, library versions. Because it is a FiftyOne brain run, the SDK's and
+the App's list, info, load, rename and delete work on it, and deleting it
+deletes the fields it owns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.core.brain as fob
+
+from raremine.brain.errors import MissingStageError, RaremineError
+
+RECORDED_PACKAGES = (
+    "fiftyone",
+    "torch",
+    "ultralytics",
+    "open_clip_torch",
+    "transformers",
+    "scikit-learn",
+    "umap-learn",
+    "numpy",
+)
+
+
+class MiningStageConfig(fob.BrainMethodConfig):
+    """Configuration of one of our stages.
+
+    Args:
+        stage: the stage's name, such as "outliers"
+        field (None): the detections field it worked on
+        fields (None): paths that the run owns and deletes with itself
+        params (None): every parameter actually used
+        versions (None): versions of the libraries that did the work
+    """
+
+    def __init__(
+        self,
+        stage: str = "stage",
+        field: str | None = None,
+        fields: Sequence[str] | None = None,
+        params: Mapping[str, Any] | None = None,
+        versions: Mapping[str, str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.stage = stage
+        self.field = field
+        self.fields = list(fields or ())
+        self.params = dict(params or {})
+        self.versions = dict(versions or {})
+        super().__init__(**kwargs)
+
+    @property
+    def type(self) -> str:
+        """What a user filters ``list_brain_runs(type=)`` by."""
+        return f"raremine_{self.stage}"
+
+    @property
+    def method(self) -> str:
+        """The stage's name."""
+        return self.stage
+
+
+class MiningStage(fob.BrainMethod):
+    """Life cycle of a stage's run on a dataset."""
+
+    def get_fields(self, samples: Any, key: str) -> list[str]:
+        """Returns the fields of this run that exist on the dataset."""
+        dataset = samples._root_dataset
+        return [p for p in self.config.fields if dataset.get_field(p)]
+
+    def rename(self, samples: Any, key: str, new_key: str) -> None:
+        """Keeps the fields: their names do not hold the key."""
+
+    def cleanup(self, samples: Any, key: str) -> None:
+        """Deletes the fields that the run owns."""
+        dataset = samples._root_dataset
+        for path in self.get_fields(samples, key):
+            dataset.delete_sample_field(path)
+
+
+class MiningStageResults(fob.BrainResults):
+    """Results of a stage: a dict that can be written as JSON.
+
+    Args:
+        samples: the dataset
+        config: a ``MiningStageConfig``
+        key: the brain key
+        data (None): the results
+    """
+
+    def __init__(
+        self,
+        samples: Any,
+        config: MiningStageConfig,
+        key: str,
+        data: Mapping[str, Any] | None = None,
+        backend: MiningStage | None = None,
+    ) -> None:
+        super().__init__(samples, config, key, backend=backend)
+        self.data = dict(data or {})
+
+    @classmethod
+    def _from_dict(
+        cls, d: dict[str, Any], samples: Any, config: Any, key: str
+    ) -> MiningStageResults:
+        return cls(samples, config, key, data=d.get("data"))
+
+    def serialize(self, reflective: bool = False) -> dict[str, Any]:
+        """Returns the run's class and its results."""
+        d: dict[str, Any] = super().serialize(reflective=reflective)
+        d["data"] = self.data
+        return d
+
+
+def record_run(
+    dataset: fo.Dataset,
+    key: str,
+    stage: str,
+    *,
+    field: str | None = None,
+    fields: Iterable[str] = (),
+    params: Mapping[str, Any] | None = None,
+    results: Mapping[str, Any] | None = None,
+) -> None:
+    """Records a finished stage under a brain key, replacing an older record.
+
+    Args:
+        dataset: the root dataset
+        key: the brain key, a valid Python identifier
+        stage: the stage's name
+        field (None): the detections field
+        fields (()): label or sample paths that the run owns
+        params (None): every parameter actually used, JSON-able
+        results (None): results, JSON-able
+
+    Raises:
+        RaremineError: if the key is taken by a run of another kind
+    """
+    if not key.isidentifier():
+        raise RaremineError(
+            f"'{key}' cannot name a run: use letters, digits and "
+            "underscores, not starting with a digit."
+        )
+    config = MiningStageConfig(
+        stage=stage,
+        field=field,
+        fields=list(fields),
+        params=params,
+        versions=library_versions(),
+    )
+    if dataset.has_brain_run(key):
+        old = dataset.get_brain_info(key).config
+        if getattr(old, "stage", None) != stage:
+            raise RaremineError(
+                f"Brain key '{key}' of dataset '{dataset.name}' belongs to a "
+                f"'{old.type}' run; choose another key or delete that run."
+            )
+    method = config.build()
+    # cleanup would delete the fields that were just written
+    method.register_run(dataset, key, cleanup=False)
+    try:
+        method.save_run_results(
+            dataset,
+            key,
+            MiningStageResults(
+                dataset, config, key, data=results, backend=method
+            ),
+        )
+    except BaseException:
+        # a key without results would look like a run that succeeded
+        MiningStage.delete_run(dataset, key, cleanup=False)
+        raise
+
+
+def run_params(dataset: fo.Dataset, key: str) -> dict[str, Any] | None:
+    """Returns the parameters recorded under a key, None if there is no run."""
+    if not dataset.has_brain_run(key):
+        return None
+    config = dataset.get_brain_info(key).config
+    return dict(getattr(config, "params", None) or {})
+
+
+def load_results(dataset: fo.Dataset, key: str) -> dict[str, Any]:
+    """Returns the results recorded under a key.
+
+    Raises:
+        MissingStageError: if no stage has recorded results there
+    """
+    results = (
+        dataset.load_brain_results(key) if dataset.has_brain_run(key) else None
+    )
+    if results is None:
+        have = ", ".join(dataset.list_brain_runs()) or "none"
+        raise MissingStageError(
+            f"Dataset '{dataset.name}' has no results under brain key "
+            f"'{key}' (it has: {have}); run that stage first."
+        )
+    return dict(results.data)
+
+
+def fingerprint(label_ids: Iterable[str]) -> str:
+    """Returns a short hash of a set of label ids, whatever their order."""
+    digest = hashlib.sha256()
+    for label_id in sorted(str(i) for i in label_ids):
+        digest.update(label_id.encode())
+    return digest.hexdigest()[:16]
+
+
+def library_versions() -> dict[str, str]:
+    """Returns the versions of the libraries that decide our results."""
+    versions = {}
+    for name in RECORDED_PACKAGES:
+        try:
+            versions[name.replace("-", "_")] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
