@@ -81,7 +81,7 @@ def order_by_score(scores: np.ndarray, tie_rank: np.ndarray) -> np.ndarray:
         (n,) int64 row numbers
     """
     values = np.asarray(scores, dtype=np.float64)
-    return np.lexsort((tie_rank, -values))
+    return np.asarray(np.lexsort((tie_rank, -values)))
 
 
 def numeric_columns(frames: FrameTable) -> list[str]:

@@ -1,0 +1,251 @@
+"""Selecting on a real grouped dataset: tags, runs, views, exports."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import fiftyone as fo
+import pytest
+from tests.brain.grouped import Keyframe, grouped_dataset
+
+from raremine.brain.columns import all_slices
+from raremine.brain.errors import MissingStageError, RaremineError
+from raremine.brain.selection.export import (
+    ExportJob,
+    _EXPORTERS,
+    export_selection,
+    exporter,
+    file_stem,
+)
+from raremine.brain.selection.stage import (
+    delete_selection,
+    list_selections,
+    load_selection,
+    run_key,
+    select_frames,
+)
+from raremine.brain.selection.views import save_mining_views
+
+SLICES = 3
+
+
+def an_object(group: str, concept: str, score: float) -> dict:
+    return {
+        "label": "truck",
+        "confidence": 0.5,
+        "group": group,
+        "concept": concept,
+        "concept_score": score,
+        "outlier_score": score,
+    }
+
+
+@pytest.fixture(scope="module")
+def template() -> Iterator[fo.Dataset]:
+    """30 keyframes in 3 scenes; the third is val. Targets: 0-9, 25-29."""
+    keyframes = []
+    for i in range(30):
+        objects = [an_object("common", "car", 0.1)]
+        if i < 10 or i >= 25:
+            concept = "trailer" if i % 5 == 0 else "truck"
+            objects.append(an_object("target", concept, 0.5 + i / 100))
+        if i % 4 == 0:
+            objects.append(an_object("rare", "animal", 0.3))
+        # on the camera that is not the active slice
+        keyframes.append(
+            Keyframe(
+                f"token{i:02d}",
+                scene=f"scene-{i // 10:04d}",
+                split="val" if i >= 20 else "train",
+                objects={"CAM_BACK": objects},
+            )
+        )
+    dataset = grouped_dataset(keyframes)
+    yield dataset
+    dataset.delete()
+
+
+@pytest.fixture
+def dataset(template: fo.Dataset) -> Iterator[fo.Dataset]:
+    dataset = template.clone()
+    yield dataset
+    dataset.delete()
+
+
+def tagged(dataset: fo.Dataset, name: str) -> list[str]:
+    return all_slices(dataset).match_tags(name).values("sample_token")
+
+
+def test_all_slices_of_the_chosen_frames_are_tagged(
+    dataset: fo.Dataset,
+) -> None:
+    chosen = select_frames(
+        dataset, {"random": 0.1, "target": 0.2}, name="mine", seed=1
+    )
+    assert chosen.pool_size == 20
+    assert chosen.counts == {"random": 2, "target": 4}
+    assert set(chosen.table().split) == {"train"}
+    assert sorted(tagged(dataset, "mine")) == sorted(chosen.tokens * SLICES)
+    assert {p.concepts for p in chosen.picks[2:]} == {("trailer",), ("truck",)}
+
+    assert list_selections(dataset) == ["mine"]
+    info = dataset.get_brain_info(run_key("mine"))
+    assert info.config.type == "raremine_selection"
+    assert info.config.params["recipe"]["target"] == 0.2
+    assert load_selection(dataset) == chosen
+
+
+def test_selecting_again_moves_the_tags(dataset: fo.Dataset) -> None:
+    first = select_frames(dataset, {"random": 0.3}, name="mine", seed=1)
+    other = select_frames(dataset, {"random": 0.3}, name="other", seed=1)
+    dataset.rename_brain_run(run_key("mine"), "renamed")
+    again = select_frames(dataset, {"random": 0.3}, name="mine", seed=2)
+    assert again.tokens != first.tokens
+    assert sorted(tagged(dataset, "mine")) == sorted(again.tokens * SLICES)
+    assert sorted(tagged(dataset, "other")) == sorted(other.tokens * SLICES)
+    assert list_selections(dataset) == ["other", "mine"]
+    assert load_selection(dataset) == again
+    assert load_selection(dataset, "other") == other
+
+    delete_selection(dataset, "mine")
+    assert tagged(dataset, "mine") == []
+    assert list_selections(dataset) == ["other"]
+    with pytest.raises(MissingStageError, match="it has: other"):
+        load_selection(dataset, "mine")
+
+
+def test_names_that_are_no_identifiers(dataset: fo.Dataset) -> None:
+    for name in ("10 % + 10 %", "10 % + 20 %", "ä/../b"):
+        select_frames(dataset, {"random": 0.1}, name=name)
+    assert len(dataset.list_brain_runs()) == 3
+    assert run_key("a-b") != run_key("a b") != run_key("a_b")
+    assert all(run_key(n).isidentifier() for n in ("%", "1", "a b", "π"))
+    with pytest.raises(RaremineError, match="needs a name"):
+        select_frames(dataset, {"random": 0.1}, name=" ")
+
+
+def test_a_tag_of_the_user_is_left_alone(dataset: fo.Dataset) -> None:
+    dataset.match_tags("x", bool=False).limit(2).tag_samples("night")
+    with pytest.raises(RaremineError, match="'night' is already on 2 samples"):
+        select_frames(dataset, {"random": 0.1}, name="night")
+    assert len(tagged(dataset, "night")) == 2
+
+
+def test_target_needs_the_concept_stage() -> None:
+    frames = [
+        Keyframe(f"t{i}", objects={"CAM_FRONT": [{"label": "car"}]})
+        for i in range(4)
+    ]
+    dataset = grouped_dataset(frames, summary=False)
+    with pytest.raises(MissingStageError, match="match_concepts"):
+        select_frames(dataset, {"target": 0.5}, name="mine")
+    with pytest.raises(MissingStageError, match="match_concepts"):
+        save_mining_views(dataset)
+    assert dataset.list_brain_runs() == []
+    with pytest.raises(MissingStageError, match="no selection"):
+        load_selection(dataset)
+    dataset.delete()
+
+
+def test_saved_views_show_whole_groups(dataset: fo.Dataset) -> None:
+    chosen = select_frames(dataset, {"target": 0.2}, name="mine")
+    save_mining_views(dataset, chosen)
+    names = save_mining_views(dataset, chosen)
+    assert names == ["Target", "Rare", "Target/Rare selection"]
+    assert sorted(dataset.list_saved_views()) == sorted(names)
+    # 15 target frames; of the others, those of 12, 16, 20, 24 are rare
+    for name, count in zip(names, (15, 4, 4), strict=True):
+        view = dataset.load_saved_view(name)
+        assert view.media_type == "group"
+        for channel in dataset.group_slices:
+            dataset.group_slice = channel
+            assert len(dataset.load_saved_view(name)) == count
+        dataset.group_slice = dataset.default_group_slice
+        cameras = view.select_group_slices(media_type="image")
+        assert len(cameras) == 2 * count
+    shown = dataset.load_saved_view(names[2]).values("sample_token")
+    assert sorted(shown) == sorted(chosen.tokens)
+
+    save_mining_views(dataset)
+    assert len(dataset.load_saved_view(names[2])) == 19
+    delete_selection(dataset, "mine")
+    with pytest.raises(MissingStageError, match="tag 'mine'"):
+        save_mining_views(dataset, chosen)
+
+
+def test_export_of_tokens(dataset: fo.Dataset, tmp_path: Path) -> None:
+    chosen = select_frames(
+        dataset, {"random": 0.1, "target": 0.6}, name="mine 1", seed=1
+    )
+    path = export_selection(dataset, None, "tokens", tmp_path / "new")
+    assert path == tmp_path / "new" / "mine_1.json"
+    written = json.loads(path.read_text())
+    assert written["tokens"] == chosen.tokens
+    assert written["splits"] == {"train": chosen.tokens}
+    assert written["meta"]["seed"] == 1
+    assert written["meta"]["recipe"]["random"] == 0.1
+    assert written["meta"]["shortages"][0]["component"] == "target"
+    with (tmp_path / "new" / "mine_1.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [r["sample_token"] for r in rows] == chosen.tokens
+    assert [r["why"] for r in rows] == [p.why for p in chosen.picks]
+    assert rows[0]["score"] == "" and float(rows[-1]["score"]) > 0
+    assert rows[-1]["component"] == "target"
+
+    before = path.read_bytes()
+    with pytest.raises(RaremineError, match=r"mine_1.csv exists already"):
+        export_selection(dataset, "mine 1", "tokens", tmp_path / "new")
+    again = export_selection(
+        dataset, chosen, "tokens", tmp_path / "new", overwrite=True
+    )
+    assert again.read_bytes() == before
+    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == [
+        "mine_1.csv",
+        "mine_1.json",
+    ]
+
+
+def test_export_stays_in_its_folder(
+    dataset: fo.Dataset, tmp_path: Path
+) -> None:
+    select_frames(dataset, {"random": 0.1}, name="../../out")
+    out = tmp_path / "a" / "b"
+    export_selection(dataset, "../../out", "tokens", out)
+    assert {p for p in tmp_path.rglob("*") if p.is_file()} == {
+        out / "out.json",
+        out / "out.csv",
+    }
+    assert file_stem("..") == file_stem("/") == "selection"
+
+
+def test_export_errors(dataset: fo.Dataset, tmp_path: Path) -> None:
+    select_frames(dataset, {"random": 0.1}, name="mine")
+    with pytest.raises(RaremineError, match="'tokenz'; choose one of tokens"):
+        export_selection(dataset, "mine", "tokenz", tmp_path)
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(RaremineError, match="Cannot write"):
+        export_selection(dataset, "mine", "tokens", blocked / "x")
+    with pytest.raises(MissingStageError, match="'other'"):
+        export_selection(dataset, "other", "tokens", tmp_path)
+
+
+def test_a_failed_export_leaves_nothing(
+    dataset: fo.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    select_frames(dataset, {"random": 0.1}, name="mine")
+    monkeypatch.setattr(
+        "raremine.brain.selection.export._EXPORTERS", dict(_EXPORTERS)
+    )
+
+    @exporter("broken")
+    def broken(job: ExportJob) -> Path:
+        (job.folder / "half.json").write_text("{")
+        raise OSError("No space left on device")
+
+    with pytest.raises(RaremineError, match="No space left"):
+        export_selection(dataset, "mine", "broken", tmp_path)
+    assert list(tmp_path.iterdir()) == []
