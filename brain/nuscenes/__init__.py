@@ -1,0 +1,1 @@
+"""nuScenes dataroots: tables, geometry, point clouds, loading."""

@@ -1,0 +1,307 @@
+"""nuScenes dataroot to grouped FiftyOne dataset."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import fiftyone as fo
+import fiftyone.core.storage as fos
+
+from raremine.brain.errors import DatarootError, RaremineError
+from raremine.brain.nuscenes.check import Fault, missing_files
+from raremine.brain.nuscenes.records import Frame, Tables
+from raremine.brain.nuscenes.samples import SampleMaker
+from raremine.brain.nuscenes.scene3d import (
+    SceneResult,
+    plan_scene,
+    write_scene,
+)
+from raremine.brain.nuscenes.store import (
+    BATCH,
+    INFO_KEY,
+    LOADING,
+    create_dataset,
+    new_frames,
+    record_load,
+    set_state,
+    slice_3d,
+    undo_load,
+)
+from raremine.brain.nuscenes.tables import read_tables
+
+Progress = bool | Callable[[int, int], Any] | None
+
+
+def load_nuscenes(
+    dataroot: str | Path,
+    version: str,
+    name: str,
+    *,
+    scenes: Sequence[str] | str | None = None,
+    split: Sequence[str] | str | None = None,
+    channels: Sequence[str] | str | None = None,
+    radar: bool = False,
+    sweeps: int = 0,
+    ground_truth: bool = True,
+    missing: str = "skip",
+    append: bool = False,
+    overwrite: bool = False,
+    progress: Progress = None,
+    media_dir: str | Path | None = None,
+    follow_links: bool = False,
+) -> fo.Dataset:
+    """Loads a nuScenes dataroot as a persistent grouped dataset.
+
+    One group per keyframe (nuScenes ``sample``): a slice per camera, named by
+    its channel, and one 3D slice, LIDAR_TOP, with a ``.fo3d`` scene. Images
+    stay where they are; clouds are converted to ``.pcd`` in ``media_dir``,
+    where a later load of the same dataroot finds them again.
+
+    A scene's "world" frame is one per keyframe: origin at the ego's place at
+    the time of the LiDAR sweep, x along its heading, z up. Clouds, cuboids
+    and ``sensor_to_world`` use it, so the App draws camera frustums and
+    projects cuboids onto the images.
+
+    Every sample has ``sample_token``, ``sample_data_token``, ``scene_token``,
+    ``scene_name``, ``scene_description``, ``location``, ``is_night``,
+    ``is_rain``, ``split`` ("" if in none), ``timestamp`` (of this sensor's
+    data, microseconds), ``frame_idx`` (of the keyframe in its scene),
+    ``ego_pose`` (``StaticTransform`` "ego" to "global" at that time),
+    ``world_pose`` ("world" to "global"), and
+
+    - ``load_status``: "ok", "missing" (no such file) or "unreadable"
+    - ``load_reason``: why it is not "ok", or what an "ok" cloud lacks
+
+    Cameras have ``sensor_to_world`` (channel to "world") and the dataset's
+    ``camera_intrinsics`` of their slice; images whose intrinsics differ from
+    those have their own in ``intrinsics``.
+
+    ``ground_truth`` holds 2D detections on cameras and cuboids on the 3D
+    slice. Both have ``label`` (detection class or "ignore"), ``category``,
+    ``attribute_names``, ``visibility`` (such as "v80-100", "" = unknown),
+    ``num_lidar_pts``, ``num_radar_pts``, ``ann_token``, ``instance_token``,
+    ``instance`` (the same wherever the instance is), ``index`` (track number
+    in the scene), ``distance`` (m from the ego, on the ground plane) and
+    ``velocity`` (m/s in the world frame, absent where unknown; by the rule
+    of the devkit's ``box_velocity``). Cuboids also have ``quaternion``
+    (x, y, z, w).
+
+    Args:
+        dataroot: folder that holds the version folder and the media
+        version: name of the version folder, such as "v1.0-trainval"
+        name: name of the dataset
+        scenes (None): names or tokens of scenes; None = all
+        split (None): only scenes of this split, or these: "train", "val",
+            "test", "mini_train", "mini_val", or those of ``splits.json`` in
+            the version folder; None = all
+        channels (None): channels to load; None = all cameras and LiDARs.
+            The 3D slice is LIDAR_TOP, or else the first LiDAR (or radar) by
+            name; other LiDARs and radars are further clouds in its scenes
+        radar (False): add all radars, filtered by the devkit's default
+            rules, with RCS and velocities turned into the world frame
+        sweeps (0): number of LiDAR sweeps before each keyframe to add to its
+            cloud, compensated for the ego's motion, told apart by the
+            column ``time_lag`` (seconds before the keyframe)
+        ground_truth (True): whether to load annotations
+        missing ("skip"): what to do about files that do not exist: "skip"
+            leaves out such an image's sample (a missing cloud's sample stays
+            for its cuboids, with status "missing"), "error" refuses to load
+        append (False): add to an existing dataset the keyframes that it does
+            not have; also finishes a load that was killed
+        overwrite (False): replace a dataset of this name, once the new one
+            is complete
+        progress (None): True or False to show a bar or not, None for
+            FiftyOne's default, or a function that is called with the number
+            of keyframes done and in total
+        media_dir (None): folder for converted clouds and scenes; None =
+            "<name>-raremine" in FiftyOne's default dataset folder
+        follow_links (False): allow symbolic links in the dataroot that lead
+            out of it
+
+    Returns:
+        the dataset; ``dataset.info["raremine"]`` tells what was loaded and
+        which files were skipped, and why
+
+    Raises:
+        DatarootError: if the dataroot, the version or a table is absent,
+            malformed or inconsistent; nothing has been written then
+        RaremineError: if the name is taken or an argument does not fit
+    """
+    _check_arguments(missing, append, overwrite, sweeps)
+    exists = fo.dataset_exists(name)
+    if exists and not (append or overwrite):
+        raise RaremineError(_taken(name))
+    tables = read_tables(
+        dataroot,
+        version,
+        scenes=scenes,
+        split=split,
+        channels=channels,
+        radar=radar,
+        sweeps=sweeps,
+        ground_truth=ground_truth,
+    )
+    _check_extras(tables, radar, sweeps)
+    faults = missing_files(tables, follow_links)
+    if faults and missing == "error":
+        first = faults[0]
+        raise DatarootError(
+            f"{len(faults)} files that the tables name do not exist in "
+            f"{tables.dataroot}; the first is {first.filename} (sample_data "
+            f"{first.sample_data_token!r}). Unpack them, or load without "
+            'them with missing="skip".'
+        )
+    if media_dir is None:
+        folder = fo.config.default_dataset_dir or "."
+        media_dir = Path(folder) / f"{name}-raremine"
+    media_dir = Path(fos.normalize_path(str(media_dir)))
+
+    appending = exists and append
+    if appending:
+        dataset = fo.load_dataset(name)
+        absent = {f.sample_data_token for f in faults}
+        frames = new_frames(dataset, tables, absent)
+    else:
+        # an older dataset of the name is replaced when this one is whole
+        temporary = f"{name}-loading-{uuid4().hex[:8]}" if exists else name
+        dataset = create_dataset(temporary, tables, ground_truth)
+        frames = tables.frames
+    tables.frames = [f for f in frames if f.data]
+    before = dict(dataset.info.get(INFO_KEY) or {})
+    try:
+        set_state(dataset, LOADING)
+        faults += _write(dataset, tables, faults, media_dir, progress)
+        record_load(dataset, tables, faults, media_dir)
+    except BaseException:
+        undo_load(dataset, tables, appending, before)
+        raise
+    if exists and not append:
+        fo.delete_dataset(name)
+        dataset.name = name
+    return dataset
+
+
+def _check_arguments(
+    missing: str, append: bool, overwrite: bool, sweeps: int
+) -> None:
+    if missing not in ("skip", "error"):
+        raise RaremineError(
+            f"missing={missing!r} is not a policy; choose 'skip' or 'error'."
+        )
+    if append and overwrite:
+        raise RaremineError(
+            "append and overwrite exclude each other; choose one."
+        )
+    if sweeps < 0:
+        raise RaremineError(f"sweeps={sweeps}; give 0 or more.")
+
+
+def _taken(name: str) -> str:
+    text = f"There is a dataset '{name}' already"
+    info = fo.load_dataset(name).info.get(INFO_KEY) or {}
+    if info.get("state") == LOADING:
+        return (
+            f"{text}, from a load that was interrupted (or still runs). "
+            "Pass append=True to finish it or overwrite=True to start again."
+        )
+    return (
+        f"{text}. Choose another name, or pass append=True to add scenes "
+        "to it or overwrite=True to replace it."
+    )
+
+
+def _check_extras(tables: Tables, radar: bool, sweeps: int) -> None:
+    kinds = {tables.modality[c] for c in tables.channels}
+    if radar and "radar" not in kinds:
+        raise RaremineError(
+            f"radar=True, but the chosen keyframes in {tables.dataroot} have "
+            "no radar data; load without it."
+        )
+    if sweeps and not any(any(f.sweeps.values()) for f in tables.frames):
+        raise RaremineError(
+            f"sweeps={sweeps}, but the tables of {tables.dataroot} have no "
+            "LiDAR data between the chosen keyframes; load with sweeps=0."
+        )
+    if not tables.channels:
+        raise DatarootError(
+            f"No keyframe of the chosen scenes in {tables.dataroot} has any "
+            "sensor data, so there is nothing to load."
+        )
+
+
+def _write(
+    dataset: fo.Dataset,
+    tables: Tables,
+    faults: list[Fault],
+    media_dir: Path,
+    progress: Progress,
+) -> list[Fault]:
+    """Writes the samples; returns the faults of files that exist."""
+    absent = frozenset(f.sample_data_token for f in faults)
+    maker = SampleMaker(
+        tables, slice_3d(tables), dict(dataset.camera_intrinsics), absent
+    )
+    total, done = len(tables.frames), 0
+    bar = False if callable(progress) else progress
+    with fo.ProgressBar(total=total, progress=bar) as shown:
+        for batch in _with_scenes(tables, maker, media_dir):
+            dataset.add_samples(
+                (s for f, r in batch for s in maker.samples_of(f, r)),
+                progress=False,
+            )
+            done += len(batch)
+            shown.update(len(batch))
+            if callable(progress):
+                progress(done, total)
+    return maker.faults
+
+
+Batch = list[tuple[Frame, SceneResult | None]]
+
+
+def _with_scenes(
+    tables: Tables, maker: SampleMaker, media_dir: Path
+) -> Iterator[Batch]:
+    """Yields keyframes in batches, their scenes written meanwhile.
+
+    At most two batches are under way: clouds of the next one are converted
+    while the samples of this one are written.
+    """
+    channel = maker.channel_3d
+    workers = min(8, os.cpu_count() or 1)
+    waiting: deque[list[tuple[Frame, Future[SceneResult] | None]]] = deque()
+    with ThreadPoolExecutor(workers, "raremine-clouds") as pool:
+        try:
+            for start in range(0, len(tables.frames), BATCH):
+                batch = []
+                for frame in tables.frames[start : start + BATCH]:
+                    future = None
+                    if channel is not None and channel in frame.data:
+                        job = plan_scene(
+                            tables,
+                            frame,
+                            channel,
+                            media_dir,
+                            frozenset(maker.absent),
+                        )
+                        future = pool.submit(write_scene, job)
+                    batch.append((frame, future))
+                waiting.append(batch)
+                if len(waiting) > 1:
+                    yield _finished(waiting.popleft())
+            while waiting:
+                yield _finished(waiting.popleft())
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _finished(
+    batch: list[tuple[Frame, Future[SceneResult] | None]],
+) -> Batch:
+    return [(f, None if r is None else r.result()) for f, r in batch]
