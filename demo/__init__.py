@@ -1,0 +1,1 @@
+"""The embedded default: a rendered mini world and models trained on it."""

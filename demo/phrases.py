@@ -1,0 +1,273 @@
+"""What one may say of a rendered object: class, sentence, keywords, phrases.
+
+The captioner learns to answer with these words and the embedder learns which
+phrases belong to which pictures. A caption only uses what a picture shows
+(kind, colour, rider, night), never what only the renderer knows.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Protocol
+
+OTHERS = "others"
+BACKGROUND = "background"
+
+CATEGORY_CLASS = {
+    "human.pedestrian.adult": "pedestrian",
+    "human.pedestrian.child": "pedestrian",
+    "human.pedestrian.construction_worker": "pedestrian",
+    "human.pedestrian.police_officer": "pedestrian",
+    "movable_object.barrier": "barrier",
+    "movable_object.trafficcone": "traffic cone",
+    "vehicle.bicycle": "bicycle",
+    "vehicle.bus.bendy": "bus",
+    "vehicle.bus.rigid": "bus",
+    "vehicle.car": "car",
+    "vehicle.construction": "construction vehicle",
+    "vehicle.motorcycle": "motorcycle",
+    "vehicle.trailer": "trailer",
+    "vehicle.truck": "truck",
+}
+"""nuScenes category → detection class, as in the devkit; else "others"."""
+
+CONCEPT_OF_CATEGORY = {
+    "human.pedestrian.personal_mobility": "personal mobility device",
+    "human.pedestrian.stroller": "stroller",
+    "human.pedestrian.wheelchair": "wheelchair",
+    "movable_object.debris": "debris",
+    "movable_object.pushable_pullable": "pushable object",
+    "static_object.bicycle_rack": "bicycle rack",
+    "vehicle.emergency.ambulance": "ambulance",
+    "vehicle.emergency.police": "police car",
+    BACKGROUND: BACKGROUND,
+}
+"""A word for the categories that no detection class covers."""
+
+SYNONYMS = {
+    "animal": ("an animal on the road", "wildlife"),
+    "barrier": ("road barrier", "jersey barrier", "road block"),
+    "bicycle": ("bike", "push bike"),
+    "bus": ("city bus", "coach"),
+    "car": ("passenger car", "automobile"),
+    "construction vehicle": (
+        "construction machine",
+        "heavy equipment",
+        "building site vehicle",
+    ),
+    "debris": ("road debris", "an obstacle on the road", "rubbish"),
+    "motorcycle": ("motorbike", "powered two-wheeler"),
+    "pedestrian": ("person", "human", "people on foot"),
+    "police car": ("police vehicle", "emergency vehicle"),
+    "ambulance": ("emergency vehicle",),
+    "stroller": ("baby stroller", "pram", "pushchair"),
+    "traffic cone": ("cone", "pylon"),
+    "trailer": ("vehicle trailer", "towed trailer"),
+    "truck": ("lorry", "goods vehicle"),
+    "wheelchair": ("a person in a wheelchair", "wheelchair user"),
+    "pushable object": ("cart", "pushed object"),
+    "personal mobility device": ("e-scooter", "kick scooter"),
+}
+"""Further names of a concept."""
+
+BACKGROUND_PHRASES = (
+    "background",
+    "static object",
+    "a building",
+    "a house front",
+    "an empty road",
+    "a tree",
+    "a street without any object",
+    "sky",
+)
+"""What a crop without an annotated object may be called."""
+
+TEMPLATES = (
+    "{}",
+    "a photo of {a}",
+    "a crop of {a}",
+    "a picture of {a} on the road",
+    "{a}",
+    "a camera image of {a}",
+)
+"""Sentences around a phrase; ``{a}`` is the phrase with its article."""
+
+
+class Describable(Protocol):
+    """The part of a rendered object that words are made from."""
+
+    category: str
+    shape: str
+    colour: str
+    rider: bool
+    night: bool
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """A phrase and what must hold of a picture for the phrase to be true.
+
+    Attributes:
+        text: the phrase, without template
+        concept (None): required concept word
+        shape (None): required shape name
+        colour (None): required colour
+        night (None): required time of day
+        rider (None): required presence of a rider
+    """
+
+    text: str
+    concept: str | None = None
+    shape: str | None = None
+    colour: str | None = None
+    night: bool | None = None
+    rider: bool | None = None
+
+    def holds(self, thing: Describable) -> bool:
+        """Tells whether the phrase is true of ``thing``."""
+        return (
+            self.concept in (None, concept_word(thing.category))
+            and self.shape in (None, thing.shape)
+            and self.colour in (None, thing.colour)
+            and self.night in (None, thing.night)
+            and self.rider in (None, thing.rider)
+        )
+
+
+def answer_class(category: str) -> str:
+    """Returns the nuScenes detection class in words, or "others".
+
+    Args:
+        category: one of the 23 nuScenes categories, or "background"
+    """
+    return CATEGORY_CLASS.get(category, OTHERS)
+
+
+def concept_word(category: str) -> str:
+    """Returns the everyday word for a category, e.g. "stroller"."""
+    if category in CATEGORY_CLASS:
+        return CATEGORY_CLASS[category]
+    return CONCEPT_OF_CATEGORY.get(category, category.split(".")[0])
+
+
+def with_article(phrase: str) -> str:
+    """Puts "a" or "an" before a phrase that has no article yet."""
+    first = phrase.split(" ", 1)[0]
+    if first in ("a", "an", "people", "sky", "wildlife", "rubbish"):
+        return phrase
+    return f"an {phrase}" if phrase[0] in "aeiou" else f"a {phrase}"
+
+
+def noun(thing: Describable) -> str:
+    """Returns the finest word for the thing, e.g. "excavator"."""
+    if thing.category == BACKGROUND:
+        return "street background"
+    return thing.shape.replace("_", " ")
+
+
+def describe(thing: Describable) -> str:
+    """Returns one short sentence on the thing, as a caption."""
+    if thing.category == BACKGROUND:
+        return "street background without an object"
+    words = noun(thing)
+    colour = thing.colour.replace("_", " ")
+    if colour and colour not in words:
+        words = f"{colour} {words}"
+    sentence = with_article(words)
+    if thing.rider:
+        sentence = f"a person riding {sentence}"
+    return f"{sentence} at night" if thing.night else sentence
+
+
+def keywords(thing: Describable) -> list[str]:
+    """Returns one to four keywords, finest first, without repeats."""
+    if thing.category == BACKGROUND:
+        return [BACKGROUND]
+    words = [noun(thing), concept_word(thing.category)]
+    if thing.colour:
+        words.append(thing.colour.replace("_", " "))
+    if thing.rider:
+        words.append("rider")
+    return list(dict.fromkeys(words))
+
+
+def answer(thing: Describable, kind: str) -> str:
+    """Returns the answer a captioner should give.
+
+    Args:
+        thing: the object in the crop
+        kind: "default" for the JSON answer, "paper" for the class alone
+
+    Raises:
+        ValueError: if ``kind`` is neither
+    """
+    if kind == "paper":
+        return answer_class(thing.category)
+    if kind != "default":
+        raise ValueError(f"There is no answer of kind {kind!r}.")
+    return json.dumps(
+        {
+            "class": answer_class(thing.category),
+            "description": describe(thing),
+            "keywords": keywords(thing),
+        }
+    )
+
+
+def phrases(thing: Describable) -> list[Phrase]:
+    """Returns phrases of several levels that are true of ``thing``.
+
+    From coarse to fine: concept and its synonyms, shape, colour with either,
+    time of day, rider, and the whole caption.
+    """
+    if thing.category == BACKGROUND:
+        return [Phrase(t, concept=BACKGROUND) for t in BACKGROUND_PHRASES]
+    concept = concept_word(thing.category)
+    colour = thing.colour.replace("_", " ")
+    shape = noun(thing)
+    levels = [Phrase(concept, concept=concept)] * 3
+    levels += [
+        Phrase(text, concept=concept) for text in SYNONYMS.get(concept, ())
+    ]
+    levels += [Phrase(shape, shape=thing.shape)] * 2
+    levels.append(
+        Phrase(f"{concept}, {shape}", concept=concept, shape=thing.shape)
+    )
+    if colour:
+        levels += [
+            Phrase(
+                f"{colour} {concept}", concept=concept, colour=thing.colour
+            ),
+            Phrase(
+                f"{colour} {shape}", shape=thing.shape, colour=thing.colour
+            ),
+        ]
+    if thing.night:
+        levels += [
+            Phrase(f"{concept} at night", concept=concept, night=True),
+            Phrase(f"{shape} at night", shape=thing.shape, night=True),
+        ]
+    if thing.rider:
+        levels.append(
+            Phrase(
+                f"a person riding {with_article(shape)}",
+                shape=thing.shape,
+                rider=True,
+            )
+        )
+    levels.append(
+        Phrase(
+            describe(thing),
+            shape=thing.shape,
+            colour=thing.colour,
+            night=True if thing.night else None,
+            rider=thing.rider,
+        )
+    )
+    return levels
+
+
+def sentence(phrase: str, template: str) -> str:
+    """Fills a template of ``TEMPLATES`` with a phrase."""
+    return template.replace("{a}", with_article(phrase)).replace("{}", phrase)
