@@ -1,0 +1,803 @@
+"""The raremine SDK: ``import raremine.brain as rmb``.
+
+One function a stage, and ``mine`` for all of them. ``samples`` is any
+FiftyOne collection: a grouped dataset, a grouped or flat view, one slice, or
+a patches view; a grouped collection always means ALL of its image slices.
+A stage writes its results on the objects (``field``), returns a small summary
+(counts, failures, seconds), and does only what is missing when it is run
+again.
+
+Bodies are imported when they are called, so that importing the SDK is cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import fiftyone as fo
+
+    from raremine.brain.concepts.vocabulary import Vocabulary
+    from raremine.brain.evaluation.stage import MiningReport
+    from raremine.brain.models.protocols import (
+        Captioner,
+        Detector,
+        Embedder,
+    )
+    from raremine.brain.progress import ProgressArgument
+    from raremine.brain.selection.result import Selection
+
+__all__ = [
+    "caption_objects",
+    "detect_and_embed",
+    "detect_objects",
+    "embed_objects",
+    "evaluate_mining",
+    "export_selection",
+    "load_nuscenes",
+    "map_objects",
+    "match_concepts",
+    "mine",
+    "rank_pareto",
+    "score_novelty",
+    "score_outliers",
+    "select_frames",
+]
+
+
+def load_nuscenes(
+    dataroot: str | Path,
+    version: str,
+    name: str,
+    *,
+    scenes: Sequence[str] | str | None = None,
+    split: Sequence[str] | str | None = None,
+    channels: Sequence[str] | str | None = None,
+    radar: bool = False,
+    sweeps: int = 0,
+    ground_truth: bool = True,
+    missing: str = "skip",
+    append: bool = False,
+    overwrite: bool = False,
+    progress: Any = None,
+    **kwargs: Any,
+) -> fo.Dataset:
+    """Loads a nuScenes dataroot as a grouped dataset.
+
+    Full documentation: :func:`raremine.brain.nuscenes.loader.load_nuscenes`.
+
+    Args:
+        dataroot: folder that holds the version folder, samples and maps
+        version: version folder, such as "v1.0-mini"
+        name: name of the dataset to create
+        scenes (None): scene names or tokens, None = all
+        split (None): official split(s), None = all
+        channels (None): sensor channels, None = cameras and LiDARs
+        radar (False): whether to add radar point clouds
+        sweeps (0): LiDAR sweeps before each keyframe to merge into its cloud
+        ground_truth (True): whether to load annotations
+        missing ("skip"): "skip" or "error" for absent media files
+        append (False): add the scenes that the dataset lacks
+        overwrite (False): replace a dataset of that name
+        progress (None): None, a bool, or a function (done, total)
+        **kwargs: further options of the loader
+
+    Returns:
+        the persistent dataset, one group a keyframe
+
+    Raises:
+        DatarootError: if the dataroot is absent, incomplete or malformed
+        RaremineError: if the name is taken
+    """
+    from raremine.brain.nuscenes.loader import load_nuscenes as load
+
+    return load(
+        dataroot,
+        version,
+        name,
+        scenes=scenes,
+        split=split,
+        channels=channels,
+        radar=radar,
+        sweeps=sweeps,
+        ground_truth=ground_truth,
+        missing=missing,
+        append=append,
+        overwrite=overwrite,
+        progress=progress,
+        **kwargs,
+    )
+
+
+def detect_objects(
+    samples: Any,
+    model: str | Detector = "yolov8l.pt",
+    *,
+    field: str = "objects",
+    conf: float = 0.25,
+    iou: float = 0.45,
+    imgsz: int = 1280,
+    max_det: int = 50,
+    classes: Sequence[str] | None = None,
+    device: str | None = None,
+    batch_size: int | None = None,
+    overwrite: bool = False,
+    workers: int = 2,
+    progress: ProgressArgument = None,
+) -> dict[str, Any]:
+    """Detects objects on every image that has none yet.
+
+    Images go through the detector in batches; crops are never written to
+    disk. An image that cannot be read gets ``<field>_status`` "failed" and
+    ``<field>_reason``, and is tried again by the next run.
+
+    Args:
+        samples: any collection with images
+        model ("yolov8l.pt"): path or name of an Ultralytics detection model
+            (.pt, .onnx, .engine), or any ``Detector``
+        field ("objects"): detections field to write
+        conf (0.25): smallest confidence
+        iou (0.45): IoU threshold of the non-maximum suppression
+        imgsz (1280): long side of the model's input, pixels
+        max_det (50): most objects on an image, the most confident ones
+        classes (None): the detector's only classes to keep
+        device (None): torch device, None = a GPU if there is one
+        batch_size (None): images in one forward, None = chosen
+        overwrite (False): redo images that have objects already
+        workers (2): decoding threads
+        progress (None): None, a bool, or a function (done, total, label)
+
+    Returns:
+        summary with ``images``, ``objects``, ``skipped``, ``failures``,
+        ``failed`` and ``seconds``
+
+    Raises:
+        ModelError: if the weights are absent or no detection model
+        RaremineError: if ``field`` was made by another model or setting and
+            ``overwrite`` is False
+    """
+    from raremine.brain.detection import detect
+    from raremine.brain.models.ultralytics_detector import UltralyticsDetector
+
+    if isinstance(model, (str, Path)):
+        model = UltralyticsDetector(
+            str(model),
+            conf=conf,
+            iou=iou,
+            imgsz=imgsz,
+            max_det=max_det,
+            classes=classes,
+            device=device,
+            batch_size=batch_size,
+        )
+    return detect(
+        samples,
+        model,
+        field=field,
+        overwrite=overwrite,
+        workers=workers,
+        progress=progress,
+    )
+
+
+def embed_objects(
+    samples: Any,
+    model: str | Embedder = "ViT-B-32",
+    pretrained: str | None = "laion2b_s34b_b79k",
+    *,
+    field: str = "objects",
+    brain_key: str = "objects_clip",
+    padding: float = 0.05,
+    normalize: bool = True,
+    device: str | None = None,
+    batch_size: int | None = None,
+    index_dir: str | None = None,
+    overwrite: bool = False,
+    workers: int = 2,
+    progress: ProgressArgument = None,
+) -> dict[str, Any]:
+    """Embeds every object crop that has no vector yet.
+
+    Vectors go into a LanceDB similarity index (``brain_key``), keyed by label
+    id, which also answers text queries in the App. An object without a crop
+    gets ``embedding_status`` "failed" and ``embedding_reason``.
+
+    Args:
+        samples: any collection with images or their patches
+        model ("ViT-B-32"): name that open_clip knows, a local folder, or any
+            ``Embedder``
+        pretrained ("laion2b_s34b_b79k"): open_clip tag or weights file;
+            ignored for a folder that brings its own
+        field ("objects"): detections field, also ``ground_truth``
+        brain_key ("objects_clip"): brain key of the index
+        padding (0.05): margin of a crop on each side, share of the box
+        normalize (True): whether to store vectors of length one
+        device (None): torch device, None = a GPU if there is one
+        batch_size (None): crops in one forward, None = chosen
+        index_dir (None): LanceDB's folder, None = RAREMINE_HOME or
+            ``~/.fiftyone/raremine``
+        overwrite (False): redo objects that have a vector already
+        workers (2): decoding threads
+        progress (None): None, a bool, or a function (done, total, label)
+
+    Returns:
+        summary with ``objects``, ``skipped``, ``dim``, ``failures``,
+        ``failed`` and ``seconds``
+
+    Raises:
+        ModelError: if the model or its weights are absent
+        MissingStageError: if ``field`` has no detections
+        RaremineError: if the index was made by another model or setting and
+            ``overwrite`` is False
+    """
+    from raremine.brain.embedding import embed
+    from raremine.brain.models.open_clip_embedder import OpenClipEmbedder
+    from raremine.brain.models.weights import is_local
+
+    if isinstance(model, (str, Path)):
+        reference = str(model)
+        if is_local(reference):
+            # another process, such as the App's, has another working folder
+            reference = str(Path(reference).expanduser().resolve())
+            pretrained = None
+        model = OpenClipEmbedder(
+            reference, pretrained, device=device, batch_size=batch_size
+        )
+    return embed(
+        samples,
+        model,
+        field=field,
+        brain_key=brain_key,
+        padding=padding,
+        normalize=normalize,
+        loader=getattr(model, "loader", None),
+        index_dir=index_dir,
+        overwrite=overwrite,
+        workers=workers,
+        progress=progress,
+    )
+
+
+def detect_and_embed(
+    samples: Any,
+    detector: str | Detector = "yolov8l.pt",
+    embedder: str | Embedder = "ViT-B-32",
+    pretrained: str | None = "laion2b_s34b_b79k",
+    *,
+    field: str = "objects",
+    brain_key: str = "objects_clip",
+    detect: Mapping[str, Any] | None = None,
+    embed: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+    progress: ProgressArgument = None,
+) -> dict[str, Any]:
+    """Detects objects and embeds their crops.
+
+    Args:
+        samples: any collection with images
+        detector ("yolov8l.pt"): as for ``detect_objects``
+        embedder ("ViT-B-32"): as for ``embed_objects``
+        pretrained ("laion2b_s34b_b79k"): as for ``embed_objects``
+        field ("objects"): detections field to write
+        brain_key ("objects_clip"): brain key of the index
+        detect (None): further options of ``detect_objects``
+        embed (None): further options of ``embed_objects``
+        overwrite (False): redo what is there
+        progress (None): None, a bool, or a function (done, total, label)
+
+    Returns:
+        dict with the two summaries, ``detect`` and ``embed``
+    """
+    detected = detect_objects(
+        samples,
+        detector,
+        field=field,
+        overwrite=overwrite,
+        progress=progress,
+        **dict(detect or {}),
+    )
+    embedded = embed_objects(
+        samples,
+        embedder,
+        pretrained,
+        field=field,
+        brain_key=brain_key,
+        overwrite=overwrite,
+        progress=progress,
+        **dict(embed or {}),
+    )
+    return {"detect": detected, "embed": embedded}
+
+
+def score_outliers(
+    samples: Any,
+    *,
+    field: str = "objects",
+    embeddings: str = "objects_clip",
+    methods: Sequence[str] = ("isolation_forest", "knn"),
+    fusion: str = "union",
+    share: float = 0.2,
+    k: int = 20,
+    seed: int = 42,
+    brain_key: str = "objects_outliers",
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Scores how unusual each object is.
+
+    Writes one raw score a method (higher = more unusual), ``outlier`` (the
+    fused flag), ``outlier_by`` (the methods that flagged it) and
+    ``outlier_score`` (mean rank percentile of the methods).
+
+    Args:
+        samples: any collection with embedded objects
+        field ("objects"): detections field
+        embeddings ("objects_clip"): brain key of the vectors
+        methods (("isolation_forest", "knn")): any of isolation_forest, knn,
+            lof, class_lof, tsne_knn, class_rarity
+        fusion ("union"): union, intersection, majority or mean_rank
+        share (0.2): share of the objects that each method flags
+        k (20): neighbours of knn, lof and tsne_knn
+        seed (42): seed of isolation_forest and tsne_knn
+        brain_key ("objects_outliers"): brain key of the run
+        overwrite (False): redo it although nothing has changed
+
+    Returns:
+        summary with ``objects``, ``outliers``, ``by_<method>``,
+        ``without_vector`` and ``seconds``
+
+    Raises:
+        MissingStageError: if there are no embeddings under that key
+        RaremineError: if a method or the fusion is unknown
+    """
+    from raremine.brain.outliers.stage import score
+
+    return score(
+        samples,
+        field=field,
+        embeddings=embeddings,
+        methods=methods,
+        fusion=fusion,
+        share=share,
+        k=k,
+        seed=seed,
+        brain_key=brain_key,
+        overwrite=overwrite,
+    )
+
+
+def map_objects(
+    samples: Any,
+    *,
+    field: str = "objects",
+    embeddings: str = "objects_clip",
+    method: str = "umap",
+    brain_key: str = "objects_map",
+    seed: int = 51,
+) -> dict[str, Any]:
+    """Lays the crops of all cameras out on a map for the Embeddings panel.
+
+    Args:
+        samples: any collection with embedded objects
+        field ("objects"): detections field
+        embeddings ("objects_clip"): brain key of the vectors
+        method ("umap"): umap, tsne or pca
+        brain_key ("objects_map"): key of FiftyOne's visualization run
+        seed (51): seed of the layout
+
+    Returns:
+        summary with ``objects``, ``method`` and ``seconds``
+
+    Raises:
+        MissingStageError: if there are no embeddings under that key
+        RaremineError: if the method is unknown or the key is taken
+    """
+    from raremine.brain.embedding_map import lay_out
+
+    return lay_out(
+        samples,
+        field=field,
+        embeddings=embeddings,
+        method=method,
+        brain_key=brain_key,
+        seed=seed,
+    )
+
+
+def caption_objects(
+    samples: Any,
+    model: str | Captioner = "Qwen/Qwen2-VL-2B-Instruct",
+    *,
+    field: str = "objects",
+    candidates: str | Iterable[str] = "outliers",
+    prompt: str = "default",
+    padding: float = 0.1,
+    hint: bool = True,
+    device: str | None = None,
+    dtype: str | None = None,
+    batch_size: int | None = None,
+    max_new_tokens: int = 96,
+    min_pixels: int | None = None,
+    max_pixels: int | None = None,
+    overwrite: bool = False,
+    workers: int = 2,
+    progress: ProgressArgument = None,
+) -> dict[str, Any]:
+    """Captions candidate objects with a vision-language model.
+
+    Writes ``caption``, ``caption_class``, ``caption_keywords``,
+    ``caption_raw``, ``caption_status`` (ok, unparsable, refused, failed,
+    skipped), ``caption_reason`` and ``caption_model``. A rerun asks again
+    only for captions that are not ok.
+
+    Args:
+        samples: any collection with objects
+        model ("Qwen/Qwen2-VL-2B-Instruct"): hub id or local folder of an
+            image-text-to-text model, or any ``Captioner``
+        field ("objects"): detections field
+        candidates ("outliers"): "outliers", "outliers_or_rare" (also
+            detector classes below 5 % of all objects), "all", or label ids
+        prompt ("default"): "default" (short JSON), "paper" (one class), or
+            the text of a prompt of your own
+        padding (0.1): margin of a crop on each side, share of the box
+        hint (True): whether the prompt names the detector's class
+        device (None): torch device, None = a GPU if there is one
+        dtype (None): torch dtype, None = float16 on a GPU, else float32
+        batch_size (None): crops in one generation, None = chosen
+        max_new_tokens (96): longest answer
+        min_pixels (None): smallest image the processor makes
+        max_pixels (None): largest image the processor makes
+        overwrite (False): redo captions that are ok
+        workers (2): decoding threads
+        progress (None): None, a bool, or a function (done, total, label)
+
+    Returns:
+        summary with ``objects``, ``status`` (counts by status), ``skipped``,
+        ``failures``, ``failed`` and ``seconds``
+
+    Raises:
+        ModelError: if the model is absent or of another kind
+        MissingStageError: if candidates need outliers and none were scored
+    """
+    from raremine.brain.captions.stage import caption
+    from raremine.brain.models.huggingface_captioner import (
+        HuggingFaceCaptioner,
+    )
+
+    if isinstance(model, (str, Path)):
+        model = HuggingFaceCaptioner(
+            str(model),
+            device=device,
+            dtype=dtype,
+            batch_size=batch_size,
+            max_new_tokens=max_new_tokens,
+            min_pixels=min_pixels,
+            max_pixels=max_pixels,
+        )
+    return caption(
+        samples,
+        model,
+        field=field,
+        candidates=candidates,
+        prompt=prompt,
+        padding=padding,
+        hint=hint,
+        overwrite=overwrite,
+        workers=workers,
+        progress=progress,
+    )
+
+
+def match_concepts(
+    samples: Any,
+    vocabulary: str | Path | Mapping[str, Any] | Vocabulary | None = None,
+    *,
+    field: str = "objects",
+    evidence: str = "both",
+    embeddings: str = "objects_clip",
+    embedder: Embedder | None = None,
+    weighting: str = "calibrated",
+    targets: Sequence[str] | None = None,
+    margin: float = 0.05,
+    only_captioned: bool = False,
+    trust_detector: bool = True,
+) -> dict[str, Any]:
+    """Decides each object's concept and group, and says why.
+
+    Writes ``concept``, ``concept_score``, ``concept_margin``, ``runner_up``,
+    ``ambiguous``, ``group`` (target, rare or common) and ``reason`` on the
+    objects, and ``mining_group``, ``target_concepts`` and ``mining_score`` on
+    every sample of a keyframe.
+
+    Args:
+        samples: any collection with objects
+        vocabulary (None): None = the shipped driving vocabulary, "paper", a
+            YAML file, or the same as a dict
+        field ("objects"): detections field
+        evidence ("both"): "text" (captions), "image" (crops) or "both"
+        embeddings ("objects_clip"): brain key of the crops' vectors
+        embedder (None): encodes the vocabulary, None = the one that made
+            the vectors
+        weighting ("calibrated"): calibrated, fixed or adaptive
+        targets (None): target concepts, None = the vocabulary's
+        margin (0.05): best minus second score below which an object is
+            ``ambiguous``
+        only_captioned (False): leave objects without a caption out (common)
+        trust_detector (True): whether a detector class that is itself a
+            target concept makes the object a target
+
+    Returns:
+        summary with ``objects``, ``target``, ``rare``, ``common``,
+        ``ambiguous``, ``named_by_caption`` and ``seconds``
+
+    Raises:
+        VocabularyError: if the vocabulary is not valid
+        MissingStageError: if there are no objects or no embeddings
+    """
+    from raremine.brain.concepts.stage import match_objects
+
+    return match_objects(
+        samples,
+        vocabulary,
+        field=field,
+        evidence=evidence,
+        embeddings=embeddings,
+        embedder=embedder,
+        weighting=weighting,
+        targets=targets,
+        margin=margin,
+        only_captioned=only_captioned,
+        trust_detector=trust_detector,
+    )
+
+
+def score_novelty(
+    samples: Any,
+    *,
+    field: str = "objects",
+    pooling: str = "mean",
+    min_count: int = 1,
+    source: str = "both",
+    brain_key: str | None = None,
+) -> dict[str, Any]:
+    """Scores each captioned object by how rare its keywords are (VLMine).
+
+    Writes ``keywords`` and ``novelty`` = -log(pooled frequency / N).
+
+    Args:
+        samples: any collection with captioned objects
+        field ("objects"): detections field
+        pooling ("mean"): "mean" or "min" of the keywords' frequencies
+        min_count (1): keywords of fewer objects do not count
+        source ("both"): keywords from the "model", from the caption by
+            "rules", or "both"
+        brain_key (None): brain key of the run, None = ``<field>_novelty``
+
+    Returns:
+        summary with ``objects``, ``keywords`` and ``seconds``
+
+    Raises:
+        MissingStageError: if there are no captions
+    """
+    from raremine.brain.novelty.stage import score_keywords
+
+    return score_keywords(
+        samples,
+        field=field,
+        pooling=pooling,
+        min_count=min_count,
+        source=source,
+        brain_key=brain_key,
+    )
+
+
+def rank_pareto(
+    samples: Any,
+    signals: Sequence[str] = ("outlier_score", "novelty"),
+    *,
+    field: str = "objects",
+    brain_key: str | None = None,
+) -> dict[str, Any]:
+    """Ranks objects by several signals at once (VLMine's Pareto mining).
+
+    Writes ``pareto_front``: 0 for objects that no other beats in all signals.
+
+    Args:
+        samples: any collection with scored objects
+        signals (("outlier_score", "novelty")): numeric object fields, higher
+            = more worth mining; "-confidence" turns one around
+        field ("objects"): detections field
+        brain_key (None): brain key of the run, None = ``<field>_pareto``
+
+    Returns:
+        summary with ``objects``, ``fronts``, ``first_front`` and ``seconds``
+
+    Raises:
+        MissingStageError: if a signal has not been computed
+    """
+    from raremine.brain.novelty.stage import rank
+
+    return rank(samples, signals, field=field, brain_key=brain_key)
+
+
+def select_frames(
+    dataset: fo.Dataset,
+    recipe: Mapping[str, Any] | str | Path,
+    *,
+    name: str,
+    seed: int = 0,
+    **kwargs: Any,
+) -> Selection:
+    """Selects the keyframes of a training split.
+
+    Full documentation: :func:`raremine.brain.selection.stage.select_frames`.
+
+    Args:
+        dataset: the dataset
+        recipe: shares of all train frames by component, such as
+            ``{"random": .1, "target": .1}``, or a YAML file
+        name: name of the selection, also its tag
+        seed (0): seed of the random component
+        **kwargs: further options of the selection
+
+    Returns:
+        a ``Selection``
+
+    Raises:
+        RecipeError: if the recipe cannot be carried out
+    """
+    from raremine.brain.selection.stage import select_frames as select
+
+    return select(dataset, recipe, name=name, seed=seed, **kwargs)
+
+
+def export_selection(
+    dataset: fo.Dataset,
+    selection: Selection | str | None,
+    format: str,
+    out_dir: str | Path,
+    **options: Any,
+) -> Path:
+    """Exports a selection for training code.
+
+    Full documentation:
+    :func:`raremine.brain.selection.export.export_selection`.
+
+    Args:
+        dataset: the dataset
+        selection: a ``Selection``, its name, or None for the last one
+        format: "tokens" (sample tokens as JSON and CSV)
+        out_dir: folder to write to
+        **options: options of the format
+
+    Returns:
+        path of what was written
+
+    Raises:
+        RaremineError: if the format is unknown or a file would be
+            overwritten
+    """
+    from raremine.brain.selection.export import export_selection as export
+
+    return export(dataset, selection, format, out_dir, **options)
+
+
+def evaluate_mining(
+    dataset: fo.Dataset,
+    strategies: Any = None,
+    budgets: Sequence[float] = (0.05, 0.1, 0.2, 0.3),
+    *,
+    seeds: Iterable[int] = range(20),
+    targets: Sequence[str] | None = None,
+    **kwargs: Any,
+) -> MiningReport:
+    """Measures against ground truth how much each strategy finds.
+
+    Full documentation: :func:`raremine.brain.evaluation.stage.evaluate_mining`.
+
+    Args:
+        dataset: a mined dataset with ground truth
+        strategies (None): names of strategies, None = all that apply
+        budgets ((0.05, 0.1, 0.2, 0.3)): shares of the train frames
+        seeds (range(20)): seeds of the strategies that draw
+        targets (None): ground-truth classes, None = the default targets
+        **kwargs: further options of the evaluation
+
+    Returns:
+        a ``MiningReport`` with ``table`` and ``to_json()``
+
+    Raises:
+        MissingStageError: if the dataset was not mined or has no ground
+            truth
+    """
+    from raremine.brain.evaluation.stage import evaluate_mining as evaluate
+
+    return evaluate(
+        dataset,
+        strategies,
+        budgets,
+        seeds=seeds,
+        targets=targets,
+        **kwargs,
+    )
+
+
+def mine(
+    dataset: fo.Dataset,
+    preset: str = "default",
+    *,
+    detector: str | Mapping[str, Any] | Detector = "yolov8l.pt",
+    embedder: str | Mapping[str, Any] | Embedder | None = None,
+    captioner: str
+    | Mapping[str, Any]
+    | Captioner
+    | None = "Qwen/Qwen2-VL-2B-Instruct",
+    vocabulary: str | Path | Mapping[str, Any] | None = None,
+    targets: Sequence[str] | None = None,
+    recipe: Mapping[str, Any] | str | Path | None = None,
+    field: str = "objects",
+    name: str | None = None,
+    seed: int = 0,
+    out_dir: str | Path | None = None,
+    evaluate: bool | None = None,
+    overwrite: bool = False,
+    progress: ProgressArgument = None,
+) -> dict[str, Any]:
+    """Runs every stage: from images to a selected, exported training split.
+
+    Models are loaded before anything is written, so that a wrong path costs
+    seconds and not the night. A second run does only what is missing.
+
+    Args:
+        dataset: a dataset with camera images, as ``load_nuscenes`` makes it
+        preset ("default"): "default", or "paper" for the pipeline of arXiv
+            2512.05482 as published
+        detector ("yolov8l.pt"): weights, options of ``detect_objects`` as a
+            dict with ``model``, or any ``Detector``
+        embedder (None): None = ViT-B-32 with laion2b_s34b_b79k; a local
+            folder, options of ``embed_objects`` as a dict with ``model`` and
+            ``pretrained``, or any ``Embedder``
+        captioner ("Qwen/Qwen2-VL-2B-Instruct"): hub id or folder, options of
+            ``caption_objects`` as a dict with ``model``, any ``Captioner``,
+            or None to mine without captions (image evidence alone)
+        vocabulary (None): as for ``match_concepts``, None = the preset's
+        targets (None): target concepts, None = the vocabulary's
+        recipe (None): as for ``select_frames``, None = random 10 % and
+            target 10 %
+        field ("objects"): detections field; brain keys are named after it
+        name (None): name of the selection, None = ``<field>_selection``
+        seed (0): seed of the selection and of sub-sampling
+        out_dir (None): folder for the token list, None = no export
+        evaluate (None): whether to measure against ground truth, None = if
+            there is any
+        overwrite (False): redo every stage
+        progress (None): None, a bool, or a function (done, total, label)
+
+    Returns:
+        dict with ``preset``, ``images``, ``objects``, ``groups``,
+        ``stages`` (summaries), ``seconds`` by stage, ``selection``,
+        ``views``, ``export`` and ``evaluation``
+
+    Raises:
+        RaremineError: with one sentence on what was wrong and what to do
+    """
+    from raremine.brain.pipeline import run_pipeline
+
+    return run_pipeline(
+        dataset,
+        preset,
+        detector=detector,
+        embedder=embedder,
+        captioner=captioner,
+        vocabulary=vocabulary,
+        targets=targets,
+        recipe=recipe,
+        field=field,
+        name=name,
+        seed=seed,
+        out_dir=out_dir,
+        evaluate=evaluate,
+        overwrite=overwrite,
+        progress=progress,
+    )

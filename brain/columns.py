@@ -94,7 +94,11 @@ def has_objects(scope: Scope, field: str) -> bool:
 def read_objects(
     samples: Any, field: str = "objects", names: Iterable[str] = ()
 ) -> ObjectTable:
-    """Reads object columns, sorted by label id.
+    """Reads object columns in an order that the content alone decides.
+
+    Rows follow the images' sample data tokens (file paths where there are
+    none), then the objects' places in the image. Ids are random, so an order
+    by id would give seeded methods other results on another machine.
 
     Args:
         samples: a dataset, grouped or flat view, patches view or a ``Scope``
@@ -115,9 +119,17 @@ def read_objects(
     root = f"{field}.detections"
     known = [n for n in names if scope.dataset.get_field(f"{root}.{n}")]
     sample_names = [n for n in SAMPLE_COLUMNS if scope.dataset.get_field(n)]
-    paths = ["id", f"{root}.id", *sample_names]
+    image_key = (
+        "sample_data_token"
+        if scope.dataset.get_field("sample_data_token") is not None
+        else "filepath"
+    )
+    paths = ["id", f"{root}.id", image_key, *sample_names]
     values = scope.images.values(paths + [f"{root}.{n}" for n in known])
+    by_image = sorted(range(len(values[0])), key=lambda i: values[2][i] or "")
+    values = [[column[i] for i in by_image] for column in values]
     sample_ids, label_lists = values[0], values[1]
+    values = values[:2] + values[3:]
     counts = [len(labels or ()) for labels in label_lists]
 
     label_id = np.array(_flat(label_lists, counts), dtype=str)
@@ -143,7 +155,7 @@ def read_objects(
     if scope.label_ids is not None:
         wanted = scope.label_ids
         table = table.take(np.array([i in wanted for i in label_id], bool))
-    return table.take(np.argsort(table.label_id, kind="stable"))
+    return table
 
 
 def declare_columns(

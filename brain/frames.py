@@ -50,6 +50,8 @@ def read_frames(dataset: fo.Dataset, field: str = "objects") -> FrameTable:
         values.get("split", blank),
         values.get("timestamp", blank),
     ):
+        if token is None:
+            continue
         stamp = int(stamp or 0)
         if token not in rows or stamp < rows[token][2]:
             rows[token] = (scene or "", split or "", stamp)

@@ -18,7 +18,7 @@ from raremine.brain.errors import RaremineError
 
 @dataclass
 class ObjectTable:
-    """Mined objects, one row each, in a fixed order (sorted by label id).
+    """Mined objects, one row each, ordered by image and place in the image.
 
     Attributes:
         label_id: (n,) str, FiftyOne id of the detection. The key.

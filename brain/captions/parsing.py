@@ -1,0 +1,118 @@
+"""Reads a vision-language model's answer strictly and says what it was."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from raremine.brain.captions.prompts import ANSWER_CLASSES
+
+STATUSES = ("ok", "unparsable", "refused", "failed", "skipped")
+"""What became of an object's caption."""
+
+REFUSALS = (
+    "i'm sorry",
+    "i am sorry",
+    "i’m sorry",
+    "sorry, but",
+    "unable to",
+    "cannot process",
+    "can't process",
+    "can not process",
+    "cannot assist",
+    "can't assist",
+    "cannot help",
+    "can't help",
+    "as an ai",
+)
+"""Openings of an answer that says nothing about the object."""
+
+_FENCE = re.compile(r"^```[a-z]*\s*|\s*```$")
+_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
+
+
+@dataclass(frozen=True)
+class Caption:
+    """One answer, read.
+
+    Attributes:
+        status: one of ``STATUSES``
+        text: the description, or the answer itself where no JSON was asked
+        answer_class: the exact class that was answered, None if none was
+        keywords: the model's own keywords, lower case
+        reason: why the status is not ok
+    """
+
+    status: str
+    text: str | None = None
+    answer_class: str | None = None
+    keywords: tuple[str, ...] = field(default=())
+    reason: str | None = None
+
+
+def parse_answer(raw: str, prompt: str) -> Caption:
+    """Reads an answer.
+
+    Args:
+        raw: what the model wrote
+        prompt: "default" expects JSON; any other prompt expects plain text
+
+    Returns:
+        a ``Caption``; text in an answer is data and is never acted upon
+    """
+    text = raw.strip()
+    if not text:
+        return Caption("failed", reason="the model answered nothing")
+    if is_refusal(text):
+        return Caption("refused", reason=text[:200])
+    if prompt == "default":
+        return _parse_json(text)
+    return Caption("ok", text=text, answer_class=exact_class(text))
+
+
+def is_refusal(text: str) -> bool:
+    """Whether an answer declines instead of describing."""
+    start = text.lower()[:160]
+    return any(refusal in start for refusal in REFUSALS)
+
+
+def exact_class(text: str) -> str | None:
+    """Returns the answer class that a text is, "Truck." being "truck".
+
+    Whole answers only: "carrot" is no car and "a truck" is a description.
+    """
+    name = _EDGES.sub("", text).lower().replace("_", " ")
+    return name if name in ANSWER_CLASSES else None
+
+
+def _parse_json(text: str) -> Caption:
+    body = _FENCE.sub("", text).strip()
+    try:
+        answer = json.loads(body)
+    except json.JSONDecodeError as error:
+        return Caption("unparsable", reason=f"no JSON: {error.msg}")
+    if not isinstance(answer, dict):
+        return Caption("unparsable", reason="JSON, but no object")
+    name = answer.get("class")
+    description = answer.get("description")
+    if not isinstance(name, str) or not isinstance(description, str):
+        return Caption(
+            "unparsable", reason="JSON lacks class or description as text"
+        )
+    if is_refusal(description):
+        return Caption("refused", reason=description[:200])
+    return Caption(
+        "ok",
+        text=description.strip() or name,
+        answer_class=exact_class(name),
+        keywords=_keywords(answer.get("keywords")),
+    )
+
+
+def _keywords(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        return ()
+    words = (_EDGES.sub("", w).lower() for w in value if isinstance(w, str))
+    return tuple(dict.fromkeys(w for w in words if w))

@@ -1,0 +1,280 @@
+"""Decides which concept a caption and a crop show: pure functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from raremine.brain.concepts.vocabulary import Vocabulary, normalize
+from raremine.brain.errors import RaremineError
+
+WEIGHTINGS = ("calibrated", "fixed", "adaptive")
+
+SURE = 0.95
+"""Text probability of a concept that the caption names in so many words; the
+rest is shared by the others, since a model can name the wrong thing."""
+
+
+@dataclass(frozen=True)
+class TermVectors:
+    """Text embeddings of a vocabulary's terms.
+
+    Attributes:
+        vectors: (t, d) float32, L2-normalised mean over the templates
+        concept: (t,) int64 index of the concept each term belongs to
+        count: number of concepts
+    """
+
+    vectors: np.ndarray
+    concept: np.ndarray
+    count: int
+
+    def cosines(self, queries: np.ndarray) -> np.ndarray:
+        """Returns each concept's best cosine over its terms.
+
+        Args:
+            queries: (n, d) float, L2-normalised
+
+        Returns:
+            (n, concepts) float64
+        """
+        similarity = np.asarray(queries, np.float64) @ self.vectors.T
+        out = np.full((len(queries), self.count), -1.0)
+        for concept in range(self.count):
+            of_concept = similarity[:, self.concept == concept]
+            out[:, concept] = of_concept.max(axis=1)
+        return out
+
+
+@dataclass(frozen=True)
+class Match:
+    """The decision for n objects.
+
+    Attributes:
+        best: (n,) int64 index of the best concept, -1 without evidence
+        second: (n,) int64 index of the next, -1 without evidence
+        score: (n,) float64 score of the best, NaN without evidence
+        second_score: (n,) float64
+    """
+
+    best: np.ndarray
+    second: np.ndarray
+    score: np.ndarray
+    second_score: np.ndarray
+
+    @property
+    def margin(self) -> np.ndarray:
+        """(n,) float64 best minus second score."""
+        return self.score - self.second_score
+
+
+def term_vectors(
+    vocabulary: Vocabulary, embed_texts: object, templates: bool = True
+) -> TermVectors:
+    """Embeds every term of a vocabulary once.
+
+    Args:
+        vocabulary: the vocabulary
+        embed_texts: function texts → (n, d) float32, L2-normalised
+        templates (True): whether to average over the templates
+
+    Returns:
+        a ``TermVectors``
+    """
+    assert callable(embed_texts)
+    terms, concept = [], []
+    for number, item in enumerate(vocabulary.concepts):
+        terms += item.terms
+        concept += [number] * len(item.terms)
+    forms = vocabulary.templates if templates else ("{}",)
+    texts = [form.format(term) for term in terms for form in forms]
+    vectors = np.asarray(embed_texts(texts), np.float64)
+    mean = vectors.reshape(len(terms), len(forms), -1).mean(axis=1)
+    return TermVectors(
+        unit_rows(mean).astype(np.float32),
+        np.array(concept, dtype=np.int64),
+        len(vocabulary.concepts),
+    )
+
+
+def named_concept(
+    text: str | None, answer_class: str | None, vocabulary: Vocabulary
+) -> str | None:
+    """Returns the concept that an answer names in so many words.
+
+    An exact class answer counts first; then the longest term that stands in
+    the text as whole words ("carrot" holds no car). A text that names terms
+    of equal length of two concepts names none.
+
+    Args:
+        text: the caption, None if there is none
+        answer_class: the exact class answered, None if none was
+        vocabulary: the vocabulary
+    """
+    if answer_class and answer_class != "others":
+        concept = vocabulary.concept_of(answer_class)
+        if concept:
+            return concept
+    if not text:
+        return None
+    words = f" {' '.join(re.findall(r'[a-z0-9-]+', normalize(text)))} "
+    found: dict[int, set[str]] = {}
+    for concept_item in vocabulary.concepts:
+        for term in concept_item.terms:
+            if f" {term} " in words or f" {term}s " in words:
+                found.setdefault(len(term), set()).add(concept_item.name)
+    if not found:
+        return None
+    longest = found[max(found)]
+    return next(iter(longest)) if len(longest) == 1 else None
+
+
+def match(
+    text_cosine: np.ndarray | None,
+    image_cosine: np.ndarray | None,
+    named: np.ndarray,
+    *,
+    weighting: str = "calibrated",
+    logit_scale: float = 100.0,
+    image_text_cosine: np.ndarray | None = None,
+    weight: float = 0.5,
+) -> Match:
+    """Joins text and image evidence and takes the best two concepts.
+
+    ``fixed`` and ``adaptive`` are those of arXiv 2512.05482: s = w·cos(text,
+    concept) + (1 − w)·cos(image, concept), with w = ``weight``, or
+    w = clip(.2 + .6·clip((cos(image, text) + .2) / .7, 0, 1), .1, .8); a
+    concept that the answer names exactly is taken as it is, with score 1.
+    ``calibrated`` first turns each modality into probabilities, because
+    text-text and image-text cosines live on different scales: a softmax with
+    CLIP's own logit scale, and for the text ``SURE`` for a concept that it
+    names.
+
+    Args:
+        text_cosine: (n, c) cosines of captions, NaN rows without one; None
+            if text is no evidence
+        image_cosine: (n, c) cosines of crops, NaN rows without a vector;
+            None if images are no evidence
+        named: (n,) int64 index of the concept that the answer names, or -1
+        weighting: one of ``WEIGHTINGS``
+        logit_scale: CLIP's
+        image_text_cosine: (n,) cosine of crop and caption, for ``adaptive``
+        weight: weight of the text
+
+    Returns:
+        a ``Match``
+
+    Raises:
+        RaremineError: if the weighting is unknown or there is no evidence
+    """
+    if weighting not in WEIGHTINGS:
+        raise RaremineError(
+            f"Unknown weighting '{weighting}'; choose "
+            f"{', '.join(WEIGHTINGS)}."
+        )
+    parts = []
+    if weighting == "calibrated":
+        if text_cosine is not None:
+            text = softmax(logit_scale * text_cosine)
+            parts.append((text_with_names(text, named), weight))
+        if image_cosine is not None:
+            parts.append((softmax(logit_scale * image_cosine), 1 - weight))
+    else:
+        w: np.ndarray | float = weight
+        if weighting == "adaptive" and image_text_cosine is not None:
+            w = adaptive_weight(image_text_cosine)
+        if text_cosine is not None:
+            parts.append((text_cosine, w))
+        if image_cosine is not None:
+            parts.append((image_cosine, 1 - np.asarray(w)))
+    if not parts:
+        raise RaremineError("There is neither text nor image evidence.")
+    total = _weighted_mean(parts, normalise=weighting == "calibrated")
+    if weighting != "calibrated":
+        rows = np.flatnonzero(named >= 0)
+        total[rows, named[rows]] = 1.0
+    return _top_two(total)
+
+
+def adaptive_weight(image_text_cosine: np.ndarray) -> np.ndarray:
+    """Returns the text's weight, larger when crop and caption agree.
+
+    Args:
+        image_text_cosine: (n,) cosine of crop and caption
+
+    Returns:
+        (n,) weights in [.1, .8] (arXiv 2512.05482)
+    """
+    q = np.clip((image_text_cosine + 0.2) / 0.7, 0, 1)
+    return np.asarray(np.clip(0.2 + 0.6 * q, 0.1, 0.8))
+
+
+def text_with_names(text: np.ndarray, named: np.ndarray) -> np.ndarray:
+    """Gives ``SURE`` to the concept that a caption names.
+
+    Args:
+        text: (n, c) probabilities, NaN rows without a caption
+        named: (n,) int64 index of the named concept, or -1
+
+    Returns:
+        (n, c) probabilities
+    """
+    out = text.copy()
+    rows = np.flatnonzero(named >= 0)
+    count = text.shape[1]
+    out[rows] = (1 - SURE) / max(count - 1, 1)
+    out[rows, named[rows]] = SURE
+    return out
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Returns row-wise softmax; a row with NaN stays NaN."""
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+
+
+def unit_rows(vectors: np.ndarray) -> np.ndarray:
+    """Returns vectors of length one; a zero vector stays zero."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(length == 0, 1, length))
+
+
+def _weighted_mean(
+    parts: Sequence[tuple[np.ndarray, np.ndarray | float]], normalise: bool
+) -> np.ndarray:
+    """Sums the parts that a row has.
+
+    A row without text is judged by its image alone and the other way round;
+    with ``normalise`` its weights are scaled up to one, so that it stays a
+    probability.
+    """
+    n, count = parts[0][0].shape
+    total, weights = np.zeros((n, count)), np.zeros((n, 1))
+    for values, weight in parts:
+        has = np.isfinite(values).all(axis=1, keepdims=True)
+        w = np.broadcast_to(np.asarray(weight, float).reshape(-1, 1), (n, 1))
+        total += np.where(has, np.nan_to_num(values) * w, 0)
+        weights += np.where(has, w, 0)
+    total[weights[:, 0] == 0] = np.nan
+    if normalise:
+        total /= np.where(weights == 0, 1, weights)
+    return total
+
+
+def _top_two(total: np.ndarray) -> Match:
+    n = len(total)
+    rows = np.arange(n)
+    known = np.isfinite(total).all(axis=1)
+    filled = np.where(np.isfinite(total), total, -np.inf)
+    # stable: of equal concepts the earlier in the vocabulary wins
+    order = np.argsort(-filled, axis=1, kind="stable")[:, :2]
+    best, second = order[:, 0], order[:, 1]
+    return Match(
+        np.where(known, best, -1),
+        np.where(known, second, -1),
+        np.where(known, total[rows, best], np.nan),
+        np.where(known, total[rows, second], np.nan),
+    )

@@ -1,0 +1,84 @@
+"""One readable sentence that says why an object got its group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def reason(
+    *,
+    caption: str | None,
+    label: str | None,
+    concept: str | None,
+    score: float,
+    runner_up: str | None,
+    runner_up_score: float,
+    outlier_by: Sequence[str],
+    rank: int | None,
+    total: int,
+    ambiguous: bool = False,
+    by_detector: bool = False,
+) -> str:
+    """Writes the sentence.
+
+    Args:
+        caption: what the vision-language model said, None if it was not asked
+        label: the detector's class
+        concept: the concept decided, None without evidence
+        score: its score
+        runner_up: the next concept
+        runner_up_score: its score
+        outlier_by: methods that flagged the object
+        rank: place among all objects by outlier score, 1 = most unusual
+        total: number of objects ranked
+        ambiguous: whether the two best concepts are too close to tell
+        by_detector: whether the group follows the detector's class
+
+    Returns:
+        such as "caption says 'a yellow excavator' → construction vehicle
+        (.91, next: truck .42); flagged by isolation_forest and knn; 3rd most
+        unusual of 812"
+    """
+    source = (
+        f"caption says '{caption}'"
+        if caption
+        else f"image alone (detector: {label})"
+    )
+    parts = [f"{source} → {_decision(concept, score)}"]
+    if concept and runner_up:
+        parts[0] = (
+            f"{parts[0][:-1]}, next: {runner_up} {_short(runner_up_score)})"
+        )
+    if ambiguous and runner_up:
+        parts.append(f"too close to {runner_up} to tell")
+    if by_detector:
+        parts.append(f"the detector says {label}, a target")
+    if outlier_by:
+        parts.append(f"flagged by {_and(outlier_by)}")
+    if rank is not None:
+        parts.append(f"{_ordinal(rank)} most unusual of {total}")
+    return "; ".join(parts)
+
+
+def _decision(concept: str | None, score: float) -> str:
+    if concept is None:
+        return "no evidence for any concept"
+    return f"{concept} ({_short(score)})"
+
+
+def _short(value: float) -> str:
+    text = f"{value:.2f}"
+    return text[1:] if text.startswith("0.") else text
+
+
+def _and(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return names[0]
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _ordinal(number: int) -> str:
+    if number % 100 in (11, 12, 13):
+        return f"{number}th"
+    suffix = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{suffix}"

@@ -1,0 +1,300 @@
+"""Decides concept, group and reason of each object and writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import fiftyone as fo
+import numpy as np
+
+from raremine.brain.columns import (
+    Scope,
+    has_objects,
+    read_objects,
+    resolve,
+    write_objects,
+)
+from raremine.brain.concepts.matcher import (
+    Match,
+    match,
+    named_concept,
+    term_vectors,
+    unit_rows,
+)
+from raremine.brain.concepts.reasons import reason
+from raremine.brain.concepts.vocabulary import Vocabulary, load_vocabulary
+from raremine.brain.crop_index import open_index, vectors_of
+from raremine.brain.errors import MissingStageError, RaremineError
+from raremine.brain.frames import write_frame_summary
+from raremine.brain.models.protocols import Embedder
+from raremine.brain.objects import ObjectTable
+from raremine.brain.runs import record_run
+from raremine.brain.summary import StageSummary
+
+EVIDENCE = ("both", "text", "image")
+
+COLUMNS = (
+    "concept",
+    "concept_score",
+    "concept_margin",
+    "ambiguous",
+    "runner_up",
+    "group",
+    "reason",
+)
+
+FRAME_FIELDS = ("mining_group", "target_concepts", "mining_score")
+
+
+def match_objects(
+    samples: Any,
+    vocabulary: Any = None,
+    *,
+    field: str = "objects",
+    evidence: str = "both",
+    embeddings: str = "objects_clip",
+    embedder: Embedder | None = None,
+    weighting: str = "calibrated",
+    targets: Sequence[str] | None = None,
+    margin: float = 0.05,
+    only_captioned: bool = False,
+    trust_detector: bool = True,
+) -> dict[str, Any]:
+    """Matches every object against the vocabulary.
+
+    See :func:`raremine.brain.match_concepts`.
+    """
+    summary = StageSummary("match_concepts")
+    if evidence not in EVIDENCE:
+        raise RaremineError(
+            f"Unknown evidence '{evidence}'; choose {', '.join(EVIDENCE)}."
+        )
+    words = load_vocabulary(vocabulary)
+    groups = words.groups(targets)
+    scope = resolve(samples, field)
+    table = _read(scope, field)
+    if only_captioned:
+        asked = np.array(
+            [s not in (None, "skipped") for s in table["caption_status"]],
+            dtype=bool,
+        )
+    else:
+        asked = np.ones(len(table), dtype=bool)
+    dataset = scope.dataset
+    model = embedder or _text_encoder(dataset, embeddings)
+    decision, named = _decide(
+        dataset,
+        table,
+        words,
+        model,
+        evidence=evidence,
+        embeddings=embeddings,
+        weighting=weighting,
+        templates=weighting == "calibrated",
+    )
+    columns = _columns(
+        table, decision, words, groups, asked, margin, trust_detector
+    )
+    columns["reason"] = _reasons(table, columns, decision, groups)
+    write_objects(dataset, field, table, columns)
+    write_frame_summary(dataset, field)
+    counts = {
+        name: sum(1 for g in columns["group"] if g == name)
+        for name in ("target", "rare", "common")
+    }
+    root = f"{field}.detections"
+    record_run(
+        dataset,
+        f"{field}_concepts",
+        "concepts",
+        field=field,
+        fields=[*(f"{root}.{c}" for c in COLUMNS), *FRAME_FIELDS],
+        params={
+            "vocabulary": words.source,
+            "concepts": {c.name: groups[c.name] for c in words.concepts},
+            "evidence": evidence,
+            "embeddings": embeddings,
+            "weighting": weighting,
+            "margin": margin,
+            "only_captioned": only_captioned,
+            "trust_detector": trust_detector,
+        },
+        results={"groups": counts},
+    )
+    summary.count(
+        objects=len(table),
+        **counts,
+        ambiguous=sum(map(bool, columns["ambiguous"])),
+        named_by_caption=int((named >= 0).sum()),
+    )
+    return summary.to_dict()
+
+
+def _read(scope: Scope, field: str) -> ObjectTable:
+    if not has_objects(scope, field):
+        raise MissingStageError(
+            f"Dataset '{scope.dataset.name}' has no objects in field "
+            f"'{field}'; run detect_objects first."
+        )
+    return read_objects(
+        scope,
+        field,
+        [
+            "label",
+            "caption",
+            "caption_class",
+            "caption_status",
+            "outlier_by",
+            "outlier_score",
+        ],
+    )
+
+
+def _text_encoder(dataset: fo.Dataset, embeddings: str) -> Any:
+    index = open_index(dataset, embeddings)
+    from raremine.brain.models.open_clip_embedder import OpenClipEmbedder
+
+    if not index.config.embedder:
+        raise RaremineError(
+            f"Embeddings '{embeddings}' do not say which model made them; "
+            "pass embedder=."
+        )
+    return OpenClipEmbedder(**index.config.embedder)
+
+
+def _decide(
+    dataset: fo.Dataset,
+    table: ObjectTable,
+    words: Vocabulary,
+    model: Embedder,
+    *,
+    evidence: str,
+    embeddings: str,
+    weighting: str,
+    templates: bool,
+) -> tuple[Match, np.ndarray]:
+    terms = term_vectors(words, model.embed_texts, templates)
+    n, count = len(table), len(words.concepts)
+    place = {name: i for i, name in enumerate(words.names)}
+    named = np.full(n, -1, dtype=np.int64)
+    text_cosine = image_cosine = agreement = None
+    images = np.full((n, terms.vectors.shape[1]), np.nan)
+    if evidence != "text" or weighting == "adaptive":
+        vectors, rows = vectors_of(dataset, embeddings, table)
+        if len(rows):
+            images[rows] = unit_rows(vectors)
+    if evidence != "text":
+        image_cosine = np.full((n, count), np.nan)
+        known = np.isfinite(images[:, 0])
+        image_cosine[known] = terms.cosines(images[known])
+    if evidence != "image":
+        text_cosine = np.full((n, count), np.nan)
+        agreement = np.zeros(n)
+        has = np.array(
+            [
+                bool(text) and status == "ok"
+                for text, status in zip(
+                    table["caption"], table["caption_status"]
+                )
+            ],
+            dtype=bool,
+        )
+        rows = np.flatnonzero(has)
+        for row in rows:
+            concept = named_concept(
+                table["caption"][row], table["caption_class"][row], words
+            )
+            named[row] = place[concept] if concept else -1
+        texts = [str(table["caption"][row]) for row in rows]
+        unique, inverse = np.unique(texts, return_inverse=True)
+        if len(unique):
+            encoded = model.embed_texts(list(unique))[inverse]
+            text_cosine[rows] = terms.cosines(encoded)
+            agreement[rows] = np.nan_to_num(
+                np.einsum("nd,nd->n", encoded, images[rows])
+            )
+    decision = match(
+        text_cosine,
+        image_cosine,
+        named,
+        weighting=weighting,
+        logit_scale=model.logit_scale,
+        image_text_cosine=agreement,
+    )
+    return decision, named
+
+
+def _columns(
+    table: ObjectTable,
+    decision: Match,
+    words: Vocabulary,
+    groups: dict[str, str],
+    asked: np.ndarray,
+    margin: float,
+    trust_detector: bool,
+) -> dict[str, Any]:
+    names = [*words.names, None]
+    concept = [names[i] if a else None for i, a in zip(decision.best, asked)]
+    group = []
+    for row, name in enumerate(concept):
+        own = groups[name] if name else "common"
+        if asked[row] and trust_detector and own != "target":
+            detected = words.concept_of(str(table["label"][row]))
+            if detected and groups[detected] == "target":
+                own = "target"
+        group.append(own)
+    known = asked & (decision.best >= 0)
+    return {
+        "concept": concept,
+        "concept_score": np.where(known, decision.score, np.nan),
+        "concept_margin": np.where(known, decision.margin, np.nan),
+        "ambiguous": [
+            bool(k and m < margin) for k, m in zip(known, decision.margin)
+        ],
+        "runner_up": [
+            names[i] if a else None for i, a in zip(decision.second, asked)
+        ],
+        "group": group,
+    }
+
+
+def _reasons(
+    table: ObjectTable,
+    columns: dict[str, Any],
+    decision: Match,
+    groups: dict[str, str],
+) -> list[str]:
+    score = np.asarray(table["outlier_score"], dtype=np.float64)
+    ranked = np.isfinite(score)
+    place = np.zeros(len(table), dtype=int)
+    place[np.flatnonzero(ranked)[np.argsort(-score[ranked], kind="stable")]] = (
+        np.arange(1, ranked.sum() + 1)
+    )
+    out = []
+    for row in range(len(table)):
+        concept = columns["concept"][row]
+        by_detector = (
+            columns["group"][row] == "target"
+            and concept is not None
+            and groups[concept] != "target"
+        )
+        by = table["outlier_by"][row]
+        out.append(
+            reason(
+                caption=table["caption"][row]
+                if table["caption_status"][row] == "ok"
+                else None,
+                label=table["label"][row],
+                concept=concept,
+                score=float(columns["concept_score"][row]),
+                runner_up=columns["runner_up"][row],
+                runner_up_score=float(decision.second_score[row]),
+                outlier_by=by if isinstance(by, list) else (),
+                rank=int(place[row]) if ranked[row] else None,
+                total=int(ranked.sum()),
+                ambiguous=columns["ambiguous"][row],
+                by_detector=by_detector,
+            )
+        )
+    return out

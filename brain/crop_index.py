@@ -1,0 +1,273 @@
+"""The vectors of object crops: a LanceDB similarity index of FiftyOne.
+
+FiftyOne's own LanceDB backend answers similarity and text queries in the App.
+Three things are ours: the folder is stored with the run (FiftyOne forgets it,
+so another process would look in the system's temporary folder), vectors are
+appended instead of rewriting the whole table for each batch, and text queries
+are encoded by the embedder that made the vectors, local ones included.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.brain as fob
+import numpy as np
+from fiftyone.brain.internal.core.lancedb import (
+    LanceDBSimilarity,
+    LanceDBSimilarityConfig,
+    LanceDBSimilarityIndex,
+)
+
+from raremine.brain.errors import MissingStageError, RaremineError
+from raremine.brain.objects import ObjectTable
+
+
+def raremine_home() -> Path:
+    """Returns the folder of our indexes: RAREMINE_HOME or ~/.fiftyone/raremine."""
+    home = os.environ.get("RAREMINE_HOME")
+    return Path(home) if home else Path.home() / ".fiftyone" / "raremine"
+
+
+class CropIndexConfig(LanceDBSimilarityConfig):
+    """Configuration of a crop index.
+
+    Args:
+        index_dir (None): LanceDB's folder
+        embedder (None): model, pretrained: how to load the text encoder
+        params (None): every parameter that decided the vectors
+        **kwargs: as for FiftyOne's LanceDB backend
+    """
+
+    def __init__(
+        self,
+        index_dir: str | None = None,
+        embedder: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.index_dir = index_dir or str(raremine_home() / "lancedb")
+        self.embedder = dict(embedder or {})
+        self.params = dict(params or {})
+        kwargs.pop("uri", None)
+        super().__init__(uri=self.index_dir, **kwargs)
+
+
+class CropIndex(LanceDBSimilarity):
+    """Life cycle of a crop index on a dataset."""
+
+    def initialize(self, samples: Any, brain_key: str) -> CropIndexResults:
+        """Opens the index."""
+        Path(self.config.index_dir).mkdir(parents=True, exist_ok=True)
+        return CropIndexResults(samples, self.config, brain_key, backend=self)
+
+    def cleanup(self, samples: Any, key: str) -> None:
+        """Deletes the vectors together with the run."""
+        CropIndexResults(samples, self.config, key, backend=self).cleanup()
+
+
+class CropIndexResults(LanceDBSimilarityIndex):
+    """The index itself."""
+
+    def add_to_index(
+        self,
+        embeddings: np.ndarray,
+        sample_ids: Sequence[str],
+        label_ids: Sequence[str] | None = None,
+        overwrite: bool = True,
+        allow_existing: bool = True,
+        warn_existing: bool = False,
+        reload: bool = True,
+    ) -> None:
+        """Appends vectors; a label that is already there gets the new one.
+
+        Args:
+            embeddings: (n, d) float
+            sample_ids: n sample ids
+            label_ids: n label ids
+            overwrite (True): False keeps the vector of a label already there
+            allow_existing (True): accepted for FiftyOne's interface
+            warn_existing (False): accepted for FiftyOne's interface
+            reload (True): whether to refresh the current view
+        """
+        import pyarrow as pa
+
+        ids = sample_ids if label_ids is None else label_ids
+        vectors = np.ascontiguousarray(embeddings, dtype=np.float32)
+        rows = pa.table(
+            {
+                "id": pa.array([str(i) for i in ids]),
+                "sample_id": pa.array([str(i) for i in sample_ids]),
+                "vector": pa.FixedSizeListArray.from_arrays(
+                    pa.array(vectors.reshape(-1)), vectors.shape[1]
+                ),
+            }
+        )
+        if self._table is None:
+            self._table = self._db.create_table(self.config.table_name, rows)
+        else:
+            merge = self._table.merge_insert("id")
+            if overwrite:
+                merge = merge.when_matched_update_all()
+            merge.when_not_matched_insert_all().execute(rows)
+        if reload:
+            self.reload()
+
+    def remove_from_index(
+        self,
+        sample_ids: Sequence[str] | None = None,
+        label_ids: Sequence[str] | None = None,
+        allow_missing: bool = True,
+        warn_missing: bool = False,
+        reload: bool = True,
+    ) -> None:
+        """Removes the vectors of the given labels (or samples)."""
+        column, ids = ("id", label_ids) if label_ids is not None else (
+            "sample_id",
+            sample_ids,
+        )
+        if self._table is not None and ids is not None and len(ids):
+            names = ", ".join(f"'{i}'" for i in ids)
+            self._table.delete(f"{column} IN ({names})")
+        if reload:
+            self.reload()
+
+    def label_vectors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns all label ids (n,) str and their vectors (n, d) float32."""
+        if self._table is None:
+            return np.empty(0, str), np.empty((0, 0), np.float32)
+        arrow = self._table.to_arrow().combine_chunks()
+        ids = np.array(arrow["id"].to_pylist(), dtype=str)
+        column = arrow["vector"].combine_chunks()
+        vectors = column.flatten().to_numpy(zero_copy_only=False)
+        return ids, vectors.reshape(len(ids), -1)
+
+    def stored_ids(self) -> set[str]:
+        """Returns the label ids that have a vector."""
+        if self._table is None:
+            return set()
+        rows = self._table.search().select(["id"]).limit(None).to_arrow()
+        return set(rows["id"].to_pylist())
+
+    def get_model(self) -> Any:
+        """Returns the text encoder of the embedder that made the vectors."""
+        if self._model is None:
+            from raremine.brain.models.open_clip_embedder import (
+                OpenClipEmbedder,
+            )
+
+            if not self.config.embedder:
+                raise RaremineError(
+                    f"Index '{self.key}' was made by an embedder that cannot "
+                    "be loaded again, so it takes no text queries."
+                )
+            self._model = _TextEncoder(OpenClipEmbedder(**self.config.embedder))
+        return self._model
+
+
+class _TextEncoder:
+    """What FiftyOne's text search asks of a model."""
+
+    def __init__(self, embedder: Any) -> None:
+        self._embedder = embedder
+
+    def __enter__(self) -> _TextEncoder:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        return None
+
+    def embed_prompts(self, prompts: Sequence[str]) -> np.ndarray:
+        vectors: np.ndarray = self._embedder.embed_texts(list(prompts))
+        return vectors
+
+
+def create_index(
+    dataset: fo.Dataset,
+    field: str,
+    brain_key: str,
+    *,
+    embedder: Mapping[str, Any] | None,
+    params: Mapping[str, Any],
+    index_dir: str | None = None,
+) -> CropIndexResults:
+    """Creates an empty index on the dataset.
+
+    Args:
+        dataset: the root dataset
+        field: the detections field
+        brain_key: the brain key
+        embedder: model, pretrained to load again for text queries, or None
+        params: what decides the vectors
+        index_dir (None): LanceDB's folder, None = ``raremine_home()``
+    """
+    index: CropIndexResults = fob.compute_similarity(
+        dataset,
+        patches_field=field,
+        embeddings=False,
+        model=_Placeholder(),
+        backend=CropIndexConfig,
+        brain_key=brain_key,
+        table_name=f"{brain_key}_{dataset._doc.id}",
+        index_dir=index_dir,
+        embedder=embedder,
+        params=params,
+    )
+    index.config.supports_prompts = embedder is not None
+    index._model = None
+    index._supports_prompts = None
+    index.save_config()
+    return index
+
+
+class _Placeholder:
+    """Keeps FiftyOne from loading its default model for an empty index."""
+
+    can_embed_prompts = False
+
+
+def open_index(dataset: fo.Dataset, brain_key: str) -> CropIndexResults:
+    """Opens an existing index.
+
+    Raises:
+        MissingStageError: if there is none under that key
+    """
+    index = (
+        dataset.load_brain_results(brain_key)
+        if dataset.has_brain_run(brain_key)
+        else None
+    )
+    if not isinstance(index, CropIndexResults):
+        raise MissingStageError(
+            f"Dataset '{dataset.name}' has no embeddings under brain key "
+            f"'{brain_key}'; run embed_objects first."
+        )
+    return index
+
+
+def vectors_of(
+    dataset: fo.Dataset, brain_key: str, table: ObjectTable
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the vectors of a table's objects.
+
+    Args:
+        dataset: the root dataset
+        brain_key: the embeddings' brain key
+        table: objects in any order
+
+    Returns:
+        tuple of (m, d) float32 vectors and the (m,) rows of ``table`` they
+        belong to; an object without a vector has no row
+
+    Raises:
+        MissingStageError: if there is no such index
+    """
+    ids, vectors = open_index(dataset, brain_key).label_vectors()
+    at = {label_id: k for k, label_id in enumerate(ids)}
+    position = np.array([at.get(i, -1) for i in table.label_id], dtype=int)
+    rows = np.flatnonzero(position >= 0)
+    return vectors[position[rows]], rows

@@ -1,0 +1,85 @@
+"""What a stage asks of a model: three small protocols.
+
+Stages know nothing of a model library; tests and users pass anything that
+keeps one of these contracts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class DetectedBoxes:
+    """What a detector found on one image.
+
+    Attributes:
+        boxes: (k, 4) float32 x1, y1, x2, y2 in pixels of the image
+        confidence: (k,) float32 in [0, 1]
+        class_id: (k,) int64 index into the detector's ``class_names``
+    """
+
+    boxes: np.ndarray
+    confidence: np.ndarray
+    class_id: np.ndarray
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Finds objects on images."""
+
+    name: str
+    class_names: Sequence[str]
+    batch_size: int
+
+    def detect(self, images: Sequence[np.ndarray]) -> list[DetectedBoxes]:
+        """Detects on RGB images ((h, w, 3) uint8), one result an image."""
+        ...
+
+    def identity(self) -> dict[str, Any]:
+        """Returns what makes this model's results: names, hashes, settings."""
+        ...
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """Maps image crops and texts into one vector space."""
+
+    name: str
+    dim: int
+    logit_scale: float
+    batch_size: int
+
+    def embed_images(self, crops: Sequence[np.ndarray]) -> np.ndarray:
+        """Embeds RGB crops → (n, dim) float32, not normalised."""
+        ...
+
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """Embeds texts → (n, dim) float32, L2-normalised."""
+        ...
+
+    def identity(self) -> dict[str, Any]:
+        """Returns what makes this model's results: names, hashes, settings."""
+        ...
+
+
+@runtime_checkable
+class Captioner(Protocol):
+    """Answers a prompt about an image crop."""
+
+    name: str
+    batch_size: int
+
+    def caption(
+        self, crops: Sequence[np.ndarray], prompts: Sequence[str]
+    ) -> list[str]:
+        """Answers one prompt a crop (RGB, (h, w, 3) uint8), greedily."""
+        ...
+
+    def identity(self) -> dict[str, Any]:
+        """Returns what makes this model's results: names, hashes, settings."""
+        ...

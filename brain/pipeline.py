@@ -1,0 +1,307 @@
+"""All stages in a row: what ``mine`` does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+
+import raremine.brain as rmb
+from raremine.brain.columns import has_objects, read_objects, resolve
+from raremine.brain.concepts.vocabulary import load_vocabulary
+from raremine.brain.errors import MissingStageError, RaremineError
+from raremine.brain.models.huggingface_captioner import HuggingFaceCaptioner
+from raremine.brain.models.open_clip_embedder import OpenClipEmbedder
+from raremine.brain.models.ultralytics_detector import UltralyticsDetector
+from raremine.brain.models.weights import is_local
+from raremine.brain.presets import early_filter, preset_settings
+from raremine.brain.progress import ProgressArgument
+from raremine.brain.selection.views import save_mining_views
+
+DEFAULT_RECIPE = {"random": 0.1, "target": 0.1}
+
+DEFAULT_EMBEDDER = {"model": "ViT-B-32", "pretrained": "laion2b_s34b_b79k"}
+
+DETECTOR_OPTIONS = {
+    "conf",
+    "iou",
+    "imgsz",
+    "max_det",
+    "classes",
+    "device",
+    "batch_size",
+}
+
+CAPTIONER_OPTIONS = {
+    "device",
+    "dtype",
+    "batch_size",
+    "max_new_tokens",
+    "min_pixels",
+    "max_pixels",
+}
+
+EMBEDDER_OPTIONS = {"pretrained", "device", "batch_size"}
+
+
+def run_pipeline(
+    dataset: fo.Dataset,
+    preset: str,
+    *,
+    detector: Any,
+    embedder: Any,
+    captioner: Any,
+    vocabulary: Any,
+    targets: Sequence[str] | None,
+    recipe: Any,
+    field: str,
+    name: str | None,
+    seed: int,
+    out_dir: str | Path | None,
+    evaluate: bool | None,
+    overwrite: bool,
+    progress: ProgressArgument,
+) -> dict[str, Any]:
+    """Runs every stage.
+
+    See :func:`raremine.brain.mine`.
+    """
+    dataset = dataset._root_dataset
+    settings = preset_settings(preset)
+    concepts = settings["concepts"]
+    if vocabulary is not None:
+        concepts["vocabulary"] = vocabulary
+    load_vocabulary(concepts["vocabulary"]).groups(targets)
+    resolve(dataset, field)
+
+    detect_with, detect_options = _detector(detector, settings["detect"])
+    embed_with, embed_options = _embedder(embedder, settings["embed"])
+    caption_with, caption_options = _captioner(captioner, settings["caption"])
+    keys = {s: f"{field}_{s}" for s in ("clip", "outliers", "map")}
+
+    run = _Run()
+    run.stage(
+        "detect",
+        lambda: rmb.detect_objects(
+            dataset,
+            detect_with,
+            field=field,
+            overwrite=overwrite,
+            progress=progress,
+            **detect_options,
+        ),
+    )
+    samples = _filtered(dataset, field, settings["filter"], seed)
+    run.stage(
+        "embed",
+        lambda: rmb.embed_objects(
+            samples,
+            embed_with,
+            field=field,
+            brain_key=keys["clip"],
+            overwrite=overwrite,
+            progress=progress,
+            **embed_options,
+        ),
+    )
+    run.stage(
+        "outliers",
+        lambda: rmb.score_outliers(
+            samples,
+            field=field,
+            embeddings=keys["clip"],
+            brain_key=keys["outliers"],
+            overwrite=overwrite,
+            **settings["outliers"],
+        ),
+    )
+    run.stage(
+        "map",
+        lambda: rmb.map_objects(
+            samples,
+            field=field,
+            embeddings=keys["clip"],
+            brain_key=keys["map"],
+            **settings["map"],
+        ),
+    )
+    if caption_with is not None:
+        run.stage(
+            "caption",
+            lambda: rmb.caption_objects(
+                samples,
+                caption_with,
+                field=field,
+                overwrite=overwrite,
+                progress=progress,
+                **caption_options,
+            ),
+        )
+    run.stage(
+        "concepts",
+        lambda: rmb.match_concepts(
+            dataset,
+            field=field,
+            embeddings=keys["clip"],
+            embedder=embed_with,
+            targets=targets,
+            evidence="both" if caption_with is not None else "image",
+            **{
+                **concepts,
+                "only_captioned": concepts.get("only_captioned", False)
+                and caption_with is not None,
+            },
+        ),
+    )
+    signals = ["outlier_score"]
+    if caption_with is not None:
+        signals.append("novelty")
+        run.stage("novelty", lambda: rmb.score_novelty(dataset, field=field))
+    run.stage(
+        "pareto", lambda: rmb.rank_pareto(dataset, signals, field=field)
+    )
+    selection = run.stage(
+        "select",
+        lambda: rmb.select_frames(
+            dataset,
+            recipe or DEFAULT_RECIPE,
+            name=name or f"{field}_selection",
+            seed=seed,
+            field=field,
+        ),
+    )
+    views = run.stage(
+        "views", lambda: save_mining_views(dataset, selection, field)
+    )
+    exported = None
+    if out_dir is not None:
+        exported = run.stage(
+            "export",
+            lambda: rmb.export_selection(
+                dataset, selection, "tokens", out_dir, overwrite=True
+            ),
+        )
+    report, why_not = _evaluate(run, dataset, field, evaluate)
+    images = resolve(dataset, field).images
+    summaries = {s["stage"]: s for s in run.summaries}
+    matched = summaries["match_concepts"]
+    return {
+        "dataset": dataset.name,
+        "preset": preset,
+        "images": len(images),
+        "frames": len(dataset),
+        "objects": images.count(f"{field}.detections"),
+        "groups": {g: matched[g] for g in ("target", "rare", "common")},
+        "stages": run.summaries,
+        "seconds": run.seconds,
+        "failures": sum(s["failures"] for s in run.summaries),
+        "selection": selection.to_dict(),
+        "views": views,
+        "export": None if exported is None else str(exported),
+        "evaluation": None if report is None else report.to_json(),
+        "evaluation_skipped": why_not,
+    }
+
+
+class _Run:
+    """Times the stages and keeps their summaries."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.summaries: list[dict[str, Any]] = []
+
+    def stage(self, name: str, work: Callable[[], Any]) -> Any:
+        start = time.perf_counter()
+        result = work()
+        self.seconds[name] = round(time.perf_counter() - start, 3)
+        if isinstance(result, dict) and "stage" in result:
+            self.summaries.append(result)
+        return result
+
+
+def _evaluate(
+    run: _Run, dataset: fo.Dataset, field: str, evaluate: bool | None
+) -> tuple[Any, str | None]:
+    if evaluate is False:
+        return None, "not asked for"
+    try:
+        report = run.stage(
+            "evaluate", lambda: rmb.evaluate_mining(dataset, field=field)
+        )
+    except MissingStageError as error:
+        if evaluate:
+            raise
+        return None, str(error)
+    return report, None
+
+
+def _filtered(
+    dataset: fo.Dataset, field: str, settings: Mapping[str, Any], seed: int
+) -> Any:
+    if not settings or not has_objects(resolve(dataset, field), field):
+        return dataset
+    table = read_objects(dataset, field, ["label"])
+    keep = early_filter(table["label"], tuple(settings["classes"]), seed)
+    return resolve(dataset, field).images.select_labels(
+        ids=list(table.label_id[keep]), fields=field
+    )
+
+
+def _split(
+    value: Any, what: str, settings: Mapping[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    """Returns the model and the options, the user's over the preset's."""
+    options = dict(settings)
+    if isinstance(value, Mapping):
+        given = dict(value)
+        if "model" not in given:
+            raise RaremineError(
+                f"The {what}'s options {sorted(given)} do not say which "
+                "model; add 'model'."
+            )
+        model = given.pop("model")
+        return model, {**options, **given}
+    return value, options
+
+
+def _pop(options: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {n: options.pop(n) for n in list(options) if n in names}
+
+
+def _detector(
+    value: Any, settings: Mapping[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    model, options = _split(value, "detector", settings)
+    own = _pop(options, DETECTOR_OPTIONS)
+    if isinstance(model, (str, Path)):
+        model = UltralyticsDetector(str(model), **own)
+    return model, options
+
+
+def _embedder(
+    value: Any, settings: Mapping[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    default = DEFAULT_EMBEDDER if value is None else value
+    model, options = _split(default, "embedder", settings)
+    own = _pop(options, EMBEDDER_OPTIONS)
+    if isinstance(model, (str, Path)):
+        reference = str(model)
+        if is_local(reference):
+            reference = str(Path(reference).expanduser().resolve())
+        model = OpenClipEmbedder(reference, **own)
+    return model, options
+
+
+def _captioner(
+    value: Any, settings: Mapping[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    if value is None:
+        return None, {}
+    model, options = _split(value, "captioner", settings)
+    own = _pop(options, CAPTIONER_OPTIONS)
+    if isinstance(model, (str, Path)):
+        model = HuggingFaceCaptioner(str(model), **own)
+    return model, options
