@@ -179,6 +179,7 @@ def _exit(error: SetupError) -> NoReturn:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         sys.exit(main(sys.argv[1:]))
     except SetupError as problem:

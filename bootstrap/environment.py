@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -142,6 +143,15 @@ def isolated_environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k not in drop}
 
 
+def _tell(lines: Sequence[str], finished: threading.Event) -> None:
+    """Say every while what pip is doing, until it has finished."""
+    verbs = ("Collecting", "Downloading", "Building", "Installing")
+    start = time.monotonic()
+    while not finished.wait(_HEARTBEAT_S):
+        doing = next((x for x in lines[::-1] if x.startswith(verbs)), "...")
+        say(f"{time.monotonic() - start:5.0f} s  {doing[:70]}")
+
+
 def pip(arguments: Sequence[str], log: Path = LOG) -> None:
     """Run pip in the environment with its output in a log file.
 
@@ -151,7 +161,7 @@ def pip(arguments: Sequence[str], log: Path = LOG) -> None:
     command = [str(venv_python()), "-m", "pip", *arguments]
     quiet = {"PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     lines: list[str] = []
-    start = told = time.monotonic()
+    finished = threading.Event()
     with log.open("a", encoding="utf-8") as file:
         file.write("$ " + " ".join(command) + "\n")
         process = subprocess.Popen(
@@ -162,20 +172,29 @@ def pip(arguments: Sequence[str], log: Path = LOG) -> None:
             text=True,
             errors="replace",
         )
+        heart = threading.Thread(target=_tell, args=(lines, finished))
+        heart.start()
         assert process.stdout is not None
-        for line in process.stdout:
-            file.write(line)
-            lines.append(line.strip())
-            if time.monotonic() - told > _HEARTBEAT_S:
-                told = time.monotonic()
-                say(f"{told - start:5.0f} s  {lines[-1][:100]}")
+        try:
+            for line in process.stdout:
+                file.write(line)
+                if not line.startswith("WARNING:"):
+                    lines.append(line.strip())
+        except BaseException:
+            # Ended from outside: pip must not go on behind our back.
+            process.terminate()
+            process.wait()
+            raise
+        finally:
+            finished.set()
+            heart.join()
     if process.wait() != 0:
-        tail = "\n".join(f"  | {line}" for line in lines[-8:])
+        told_lines = [line for line in lines if line][-12:]
+        tail = "\n".join(f"  | {line}" for line in told_lines)
         raise SetupError(
-            f"pip failed:\n{tail}\nThe whole log is in {log}. Is the network "
-            "reachable? Behind a proxy or with a mirror set pip's own "
-            "variables (HTTPS_PROXY, PIP_INDEX_URL), then run the same "
-            "command again."
+            f"pip failed:\n{tail}\nThe whole log is in {log}. If the network "
+            "is the reason: pip's own variables (HTTPS_PROXY, PIP_INDEX_URL) "
+            "name a proxy or a mirror. Then run the same command again."
         )
 
 
@@ -312,7 +331,11 @@ def ensure_venv(development: bool) -> None:
             say(f"installing packages; this takes minutes (log: {LOG})")
             install_packages(development)
             ensure_opencv()
+        stamp = {**want, "development": ""}
+        if development:
+            stamp["development"] = want["development"]
+        # Gigabytes need not come again if only the last step fails.
+        write_stamp(VENV, {**stamp, "project": ""})
         install_project()
-        tools = want["development"] if development else ""
-        write_stamp(VENV, {**want, "development": tools})
+        write_stamp(VENV, stamp)
         say("the environment is ready")
