@@ -198,8 +198,12 @@ def paint_sky(scene: Scene, rng: np.random.Generator) -> np.ndarray:
     share = np.linspace(0, 1, height)[:, None, None] ** 1.6
     sky = (1 - share) * np.array(top) + share * np.array(low)
     sky = np.repeat(sky, width, axis=1).astype(np.float32)
-    cloud = _noise(rng, (height, width), {120: 0.8, 50: 0.5, 20: 0.25,
-                                          8: 0.1})
+    cloud = _noise(rng, (height, width + 160), {
+        120: 0.8, 50: 0.5, 20: 0.25, 8: 0.1})
+    # Fade the left end into what lies beyond the right one: no seam.
+    fade = np.linspace(0, 1, 160, dtype=np.float32)
+    cloud[:, :160] = cloud[:, :160] * fade + cloud[:, width:] * (1 - fade)
+    cloud = cloud[:, :width]
     cover = {"day": 0.35, "overcast": 0.5, "dusk": 0.5, "night": 0.2}[light]
     mask = np.clip((cloud - 0.6 + cover) * 0.8, 0, 0.85)[..., None]
     bright = {"day": 240, "overcast": 196, "dusk": 210, "night": 30}[light]

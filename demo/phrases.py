@@ -71,6 +71,62 @@ SYNONYMS = {
 }
 """Further names of a concept."""
 
+NOUNS = {
+    "adult standing": "standing person",
+    "adult walking": "walking person",
+    "adult with umbrella": "person with an umbrella",
+    "wheelchair": "person in a wheelchair",
+    "kick scooter": "person on a kick scooter",
+    "cardboard boxes": "pile of cardboard boxes",
+    "planks": "pile of planks",
+    "suv": "SUV",
+}
+"""What to call a shape whose own name does not read well in a sentence."""
+
+FINE_SYNONYMS = {
+    "articulated bus": ("bendy bus", "articulated coach"),
+    "bulldozer": ("dozer",),
+    "cardboard boxes": ("cardboard", "lost cargo"),
+    "cargo bicycle": ("cargo bike",),
+    "cement mixer": ("concrete mixer", "concrete mixer truck"),
+    "child": ("kid", "small child"),
+    "construction worker": ("road worker", "worker in a safety vest"),
+    "deer": ("wild animal",),
+    "dog": ("pet",),
+    "dump truck": ("tipper truck", "dumper"),
+    "excavator": ("digger", "backhoe"),
+    "fence barrier": ("fence",),
+    "flatbed truck": ("flatbed", "car carrier"),
+    "forklift": ("fork lift truck",),
+    "garbage bin": ("trash can", "wheelie bin"),
+    "jersey barrier": ("concrete barrier",),
+    "mobile crane": ("crane", "crane truck"),
+    "motorbike": ("motorcycle",),
+    "pickup": ("pickup truck",),
+    "planks": ("wood on the road",),
+    "police officer": ("policeman",),
+    "road roller": ("steam roller", "compactor"),
+    "scooter": ("moped", "motor scooter"),
+    "semi truck": ("tractor unit", "articulated lorry"),
+    "shopping cart": ("shopping trolley",),
+    "tanker": ("tank truck", "fuel tanker"),
+    "tyre": ("tire",),
+    "van": ("minivan",),
+    "wheel loader": ("loader", "front loader"),
+}
+"""Further names of a shape; ``KINDS`` of the catalogue has the shapes."""
+
+ABSENT = (
+    "train",
+    "tram",
+    "airplane",
+    "boat",
+    "horse",
+    "fire truck",
+    "traffic light",
+)
+"""Things the rendered world never annotates: phrases no crop matches."""
+
 BACKGROUND_PHRASES = (
     "background",
     "static object",
@@ -80,6 +136,8 @@ BACKGROUND_PHRASES = (
     "a tree",
     "a street without any object",
     "sky",
+    "a traffic sign",
+    "a parked container",
 )
 """What a crop without an annotated object may be called."""
 
@@ -154,16 +212,17 @@ def concept_word(category: str) -> str:
 def with_article(phrase: str) -> str:
     """Puts "a" or "an" before a phrase that has no article yet."""
     first = phrase.split(" ", 1)[0]
-    if first in ("a", "an", "people", "sky", "wildlife", "rubbish"):
+    if first in ("a", "an", "people", "sky", "wildlife", "rubbish", "lost"):
         return phrase
-    return f"an {phrase}" if phrase[0] in "aeiou" else f"a {phrase}"
+    vowel = phrase[0] in "aeio" or phrase.startswith(("SUV", "um"))
+    return f"an {phrase}" if vowel else f"a {phrase}"
 
 
 def noun(thing: Describable) -> str:
     """Returns the finest word for the thing, e.g. "excavator"."""
     if thing.category == BACKGROUND:
         return "street background"
-    return thing.shape.replace("_", " ")
+    return NOUNS.get(thing.shape, thing.shape.replace("_", " "))
 
 
 def describe(thing: Describable) -> str:
@@ -231,6 +290,10 @@ def phrases(thing: Describable) -> list[Phrase]:
         Phrase(text, concept=concept) for text in SYNONYMS.get(concept, ())
     ]
     levels += [Phrase(shape, shape=thing.shape)] * 2
+    levels += [
+        Phrase(text, shape=thing.shape)
+        for text in FINE_SYNONYMS.get(thing.shape, ())
+    ]
     levels.append(
         Phrase(f"{concept}, {shape}", concept=concept, shape=thing.shape)
     )

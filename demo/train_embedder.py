@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from demo.phrases import TEMPLATES, Phrase, phrases, sentence
+from demo.phrases import ABSENT, TEMPLATES, Phrase, phrases, sentence
 from demo.train_data import Crop, balanced_weights, bf16, jitter
 
 NAME = "raremine-demo-clip"
@@ -128,22 +128,27 @@ def contrastive_loss(
         image: (B, D) normalised image features
         text: (T, D) normalised text features
         scale: the logit scale, already exponentiated
-        true: (B, T) bool; every row and column holds a True
+        true: (B, T) bool; every row holds a True, a column may hold none
     """
     logits = scale * image @ text.T
     mass = true.float()
     rows = mass / mass.sum(1, keepdim=True)
-    columns = mass / mass.sum(0, keepdim=True)
+    hits = mass.sum(0, keepdim=True)
+    columns = mass / hits.clamp(min=1)
     by_image = -(rows * logits.log_softmax(1)).sum(1).mean()
-    by_text = -(columns * logits.log_softmax(0)).sum(0).mean()
+    by_text = -(columns * logits.log_softmax(0)).sum() / (hits > 0).sum()
     return (by_image + by_text) / 2
 
 
 def _draw_phrases(
     batch: Sequence[Crop], rng: np.random.Generator
 ) -> tuple[list[Phrase], list[str]]:
-    """Draws one phrase a crop, without repeats, and puts it in a sentence."""
-    chosen: dict[str, Phrase] = {}
+    """Draws one phrase a crop and some true of none, as sentences.
+
+    Repeats are left out; the absent things only push pictures away.
+    """
+    absent = ABSENT[int(rng.integers(len(ABSENT)))]
+    chosen = {absent: Phrase(absent, concept="nothing here")}
     for crop in batch:
         options = phrases(crop.thing)
         phrase = options[int(rng.integers(len(options)))]
