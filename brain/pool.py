@@ -21,7 +21,10 @@ class SplitLeakageError(RaremineError):
 
 
 def frame_pool(
-    frames: FrameTable, splits: Sequence[str] | None = None
+    frames: FrameTable,
+    splits: Sequence[str] | None = None,
+    *,
+    to_train: bool = True,
 ) -> tuple[np.ndarray, list[str]]:
     """Finds the frames that may be selected.
 
@@ -30,6 +33,8 @@ def frame_pool(
         splits (None): names of the splits that form the pool; None = the
             splits that nuScenes trains on. Where no frame of the data set
             has a split at all, None means every frame, with a note.
+        to_train (True): whether the frames are to be trained on; False lets
+            an evaluation split be named
 
     Returns:
         (f,) bool mask over the rows, and notes for the user
@@ -37,6 +42,7 @@ def frame_pool(
     Raises:
         RecipeError: if the data set has splits but none of them forms the
             pool, if a named split holds no frame, or is an evaluation split
+            although ``to_train``
     """
     if not len(frames):
         raise RecipeError(
@@ -46,6 +52,8 @@ def frame_pool(
     split = np.asarray(frames.split, dtype=str)
     present = sorted(set(split.tolist()) - {""})
     if splits is not None:
+        if to_train:
+            refuse_evaluation_splits(splits)
         return _named_pool(split, present, splits), []
     if not present:
         return np.ones(len(frames), dtype=bool), [
@@ -56,7 +64,7 @@ def frame_pool(
     if not mask.any():
         raise RecipeError(
             f"No frame is in a train split (splits: {', '.join(present)}); "
-            "name the split to select from with `pool`."
+            "name the split to take frames from."
         )
     without = int((split == "").sum())
     notes = []
@@ -94,7 +102,6 @@ def guard_pool(
 def _named_pool(
     split: np.ndarray, present: list[str], splits: Sequence[str]
 ) -> np.ndarray:
-    refuse_evaluation_splits(splits)
     absent = sorted(set(splits) - set(present))
     if absent or not splits:
         raise RecipeError(

@@ -1,0 +1,199 @@
+"""Evaluation end to end on a grouped dataset."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import fiftyone as fo
+import numpy as np
+import pytest
+from tests.brain.grouped import Keyframe, grouped_dataset
+
+from raremine.brain.errors import MissingStageError, RaremineError
+from raremine.brain.evaluation.plots import (
+    class_figure,
+    recall_figure,
+    save_figures,
+)
+from raremine.brain.evaluation.report import METRICS, MiningReport
+from raremine.brain.evaluation.stage import evaluate_mining, load_report
+
+N = 40
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Iterator[fo.Dataset]:
+    """40 train frames, 8 of them with a truck, of which mining finds 6.
+
+    Ground truth is on one camera and what was mined on the other. Ten more
+    frames, all with trucks, are val.
+    """
+    keyframes = []
+    for i in range(N + 10):
+        truth = [{"label": "car", "instance_token": f"car{i}"}]
+        mined = [{"label": "car", "confidence": 0.9, "group": "common"}]
+        if i % 5 == 0:
+            truth.append(
+                {
+                    "label": "truck",
+                    "instance_token": f"truck{i // 10}",
+                    "visibility": "v80-100",
+                    "num_lidar_pts": 5,
+                }
+            )
+        if i % 5 == 0 and i >= 10:
+            mined.append(
+                {
+                    "label": "truck" if i >= 20 else "train",
+                    "confidence": 0.4,
+                    "group": "target",
+                    "concept": "truck",
+                    "concept_score": 0.8,
+                    "outlier_score": 1.0 + i,
+                }
+            )
+        keyframes.append(
+            Keyframe(
+                f"token{i:02d}",
+                scene=f"scene-{i // 10}",
+                split="val" if i >= N else "train",
+                objects={"CAM_BACK": mined},
+                truth={"CAM_FRONT": truth},
+            )
+        )
+    dataset = grouped_dataset(keyframes)
+    yield dataset
+    dataset.delete()
+
+
+@pytest.fixture(scope="module")
+def report(dataset: fo.Dataset) -> MiningReport:
+    return evaluate_mining(dataset, budgets=(0.1, 0.2), seeds=range(200))
+
+
+def test_known_recall(report: MiningReport) -> None:
+    # 20 % of 40 are 8 frames: the 6 found of 8, and 2 of the other 34
+    for name in ("default", "concept_group", "outlier_score"):
+        assert report.recall(name, 0.2) == pytest.approx(
+            (6 + 2 * 2 / 34) / 8, abs=0.02
+        )
+    assert report.recall("oracle", 0.2) == 1
+    assert report.recall("oracle", 0.1) == 0.5
+    # 20 % of the frames hold 20 % of the truth, on average
+    assert report.recall("random", 0.2) == pytest.approx(0.2, abs=0.04)
+    # four detections with the detector's own class truck
+    assert report.recall("detector_class", 0.1, "truck") == 0.5
+    # four trucks, each in two frames; the oracle needs 4 frames for them
+    assert report.recall("oracle", 0.1, metric="instance_recall") == 1
+    expected = 1 - (36 / 40 * 35 / 39)
+    assert report.recall(
+        "random", 0.1, metric="instance_recall"
+    ) == pytest.approx(expected, abs=0.04)
+
+
+def test_the_table_is_tidy_and_complete(report: MiningReport) -> None:
+    table = report.table
+    keys = ["strategy", "budget", "target", "metric"]
+    assert list(table.columns) == [*keys, "mean", "std"]
+    assert not table.duplicated(keys).any()
+    assert set(table.metric) == set(METRICS)
+    assert set(table.target) >= {"all", "truck", "trailer"}
+    rows = table[(table.strategy == "random") & (table.budget == 0.2)]
+    cells = rows.set_index(["metric", "target"])["mean"]
+    assert cells["frame_lift", "all"] == pytest.approx(1, abs=0.2)
+    assert np.isnan(cells["frame_recall", "trailer"])
+    assert cells["precision", "all"] == pytest.approx(0.2, abs=0.04)
+    assert cells["frame_recall_area", "all"] == pytest.approx(0.1, abs=0.02)
+    spread = rows.set_index(["metric", "target"])["std"]
+    assert spread["frame_recall", "all"] > 0.05
+    assert report.meta["truth"]["frames_with_target"] == 8
+    assert report.meta["splits"] == ["train"]
+    with pytest.raises(RaremineError, match="budget 0.3"):
+        report.recall("random", 0.3)
+
+
+def test_the_report_is_recorded(
+    dataset: fo.Dataset, report: MiningReport, tmp_path: Path
+) -> None:
+    again = load_report(dataset)
+    assert again.to_dict() == report.to_dict()
+    info = dataset.get_brain_info("mining_evaluation")
+    assert info.config.type == "raremine_evaluation"
+    assert info.config.params["budgets"] == [0.1, 0.2]
+    text = report.to_json(tmp_path / "report.json")
+    assert json.loads(text) == json.loads(
+        (tmp_path / "report.json").read_text()
+    )
+    assert "NaN" not in text
+    with pytest.raises(MissingStageError, match="'other'"):
+        load_report(dataset, "other")
+
+
+def test_the_val_split_can_be_judged_by_name(dataset: fo.Dataset) -> None:
+    report = evaluate_mining(
+        dataset,
+        ["random"],
+        [0.5],
+        seeds=[0],
+        splits="val",
+        brain_key="on_val",
+    )
+    assert report.meta["truth"]["frames"] == 10
+    assert report.meta["splits"] == ["val"]
+    assert np.isnan(report.table["std"]).all()
+
+
+def test_figures(report: MiningReport, tmp_path: Path) -> None:
+    paths = save_figures(report, tmp_path / "figures")
+    assert [p.name for p in paths] == ["recall.png", "classes.png"]
+    assert all(p.stat().st_size > 5000 for p in paths)
+    figure = recall_figure(report, ["random", "default"], "truck")
+    left, right = figure.axes
+    assert [line.get_label() for line in left.lines] == ["random", "default"]
+    budget, recall = left.lines[0].get_data()
+    at_half = recall[np.argmin(np.abs(budget - 0.5))]
+    assert at_half == pytest.approx(0.5, abs=0.05)
+    assert "Target instances: truck" in right.get_title()
+    bars = class_figure(report, 0.1, ["oracle"]).axes[0]
+    # classes without ground truth are left out
+    assert [t.get_text() for t in bars.get_xticklabels()] == ["all", "truck"]
+    assert [bar.get_height() for bar in bars.patches] == [0.5, 0.5]
+
+
+def test_bad_calls(dataset: fo.Dataset) -> None:
+    with pytest.raises(MissingStageError, match="'truth'"):
+        evaluate_mining(dataset, gt_field="truth")
+    with pytest.raises(RaremineError, match="cannot be both"):
+        evaluate_mining(dataset, gt_field="objects")
+    with pytest.raises(RaremineError, match="unicorn"):
+        evaluate_mining(dataset, targets=["unicorn"])
+    with pytest.raises(RaremineError, match="budgets"):
+        evaluate_mining(dataset, budgets=[20])
+    with pytest.raises(RaremineError, match="seeds"):
+        evaluate_mining(dataset, seeds=[])
+    with pytest.raises(RaremineError, match="'nope'"):
+        evaluate_mining(dataset, ["nope"])
+
+
+def test_before_the_concept_stage_there_are_only_scores() -> None:
+    frames = [
+        Keyframe(
+            f"t{i}",
+            objects={"CAM_BACK": [{"label": "car", "outlier_score": 0.1 * i}]},
+            truth={"CAM_BACK": [{"label": "truck"}]},
+        )
+        for i in range(4)
+    ]
+    dataset = grouped_dataset(frames, summary=False)
+    report = evaluate_mining(dataset, budgets=[0.5], seeds=[0])
+    assert set(report.meta["strategies"]) == {
+        "random",
+        "oracle",
+        "objects",
+        "outlier_score",
+    }
+    with pytest.raises(MissingStageError, match="mining_group"):
+        evaluate_mining(dataset, ["default"])
+    dataset.delete()
