@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 from collections.abc import Iterator
@@ -174,6 +175,33 @@ def test_saved_views_show_whole_groups(dataset: fo.Dataset) -> None:
     delete_selection(dataset, "mine")
     with pytest.raises(MissingStageError, match="tag 'mine'"):
         save_mining_views(dataset, chosen)
+
+
+def test_the_app_s_server_pages_the_views(dataset: fo.Dataset) -> None:
+    """The App asks for one slice at a time; `select_groups` fails here."""
+    from fiftyone.server.filters import GroupElementFilter, SampleFilter
+    from fiftyone.server.samples import paginate_samples
+
+    chosen = select_frames(dataset, {"target": 0.2}, name="mine")
+    names = save_mining_views(dataset, chosen)
+
+    def shown(name: str, channel: str) -> int:
+        page = paginate_samples(
+            dataset.name,
+            dataset.load_saved_view(name)._serialize(),
+            None,
+            100,
+            sample_filter=SampleFilter(
+                group=GroupElementFilter(
+                    slice=channel, id=None, slices=[channel]
+                )
+            ),
+            pagination_data=True,
+        )
+        return len(asyncio.run(page).edges)
+
+    for channel in dataset.group_slices:
+        assert [shown(name, channel) for name in names] == [15, 4, 4]
 
 
 def test_export_of_tokens(dataset: fo.Dataset, tmp_path: Path) -> None:
