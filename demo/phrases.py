@@ -225,15 +225,25 @@ def noun(thing: Describable) -> str:
     return NOUNS.get(thing.shape, thing.shape.replace("_", " "))
 
 
+def coloured(thing: Describable, words: str) -> str:
+    """Adds the thing's colour to a word for it.
+
+    People wear the colour: "child in red"; things have it: "red bus".
+    """
+    colour = thing.colour.replace("_", " ")
+    if not colour or colour in words:
+        return words
+    person = thing.category.startswith("human.")
+    if person and not thing.category.endswith("stroller"):
+        return f"{words} in {colour}"
+    return f"{colour} {words}"
+
+
 def describe(thing: Describable) -> str:
     """Returns one short sentence on the thing, as a caption."""
     if thing.category == BACKGROUND:
         return "street background without an object"
-    words = noun(thing)
-    colour = thing.colour.replace("_", " ")
-    if colour and colour not in words:
-        words = f"{colour} {words}"
-    sentence = with_article(words)
+    sentence = with_article(coloured(thing, noun(thing)))
     if thing.rider:
         sentence = f"a person riding {sentence}"
     return f"{sentence} at night" if thing.night else sentence
@@ -283,7 +293,6 @@ def phrases(thing: Describable) -> list[Phrase]:
     if thing.category == BACKGROUND:
         return [Phrase(t, concept=BACKGROUND) for t in BACKGROUND_PHRASES]
     concept = concept_word(thing.category)
-    colour = thing.colour.replace("_", " ")
     shape = noun(thing)
     levels = [Phrase(concept, concept=concept)] * 3
     levels += [
@@ -297,13 +306,13 @@ def phrases(thing: Describable) -> list[Phrase]:
     levels.append(
         Phrase(f"{concept}, {shape}", concept=concept, shape=thing.shape)
     )
-    if colour:
+    if thing.colour:
         levels += [
             Phrase(
-                f"{colour} {concept}", concept=concept, colour=thing.colour
+                coloured(thing, concept), concept=concept, colour=thing.colour
             ),
             Phrase(
-                f"{colour} {shape}", shape=thing.shape, colour=thing.colour
+                coloured(thing, shape), shape=thing.shape, colour=thing.colour
             ),
         ]
     if thing.night:

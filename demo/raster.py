@@ -146,8 +146,8 @@ def draw(
             shade_g = sky_rgb[1] * up + sun_rgb[1] * toward + lamp * 0.93
             shade_b = sky_rgb[2] * up + sun_rgb[2] * toward + lamp * 0.8
             if kind == 2 and night > 0:
-                # Every third window or so is lit; which one never changes.
-                if (t * 2654435761 + obj * 40503) % 1000 < 330:
+                # One window in three is lit, the same ones all the time.
+                if (tris[t, 0] * 7919 + obj * 4051) % 1000 < 330:
                     shade_r, shade_g, shade_b = 3.2, 2.7, 1.9
                     glow = 0.15
             elif kind == 1:

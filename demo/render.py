@@ -165,7 +165,7 @@ class SceneRenderer:
         if look.night:
             s = np.array([a.s + a.vs * time for a in scene.actors])
             d = np.array([a.d + a.vd * time for a in scene.actors])
-            lit = 0.62 * lamp_light(scene, s, d)
+            lit = 0.75 * lamp_light(scene, s, d)
         for buffer in (self._depth, self._shine, self._ids, self._stamp):
             buffer.fill(0)
         whole = np.zeros(scene.annotated + 1, dtype=np.int64)

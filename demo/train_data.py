@@ -57,13 +57,13 @@ class WorldSpec:
 
 
 TRAIN_WORLDS = (
-    WorldSpec(1000, 0.0, 40, 3),
-    WorldSpec(1001, 0.4, 30, 3),
-    WorldSpec(1002, 1.0, 20, 3),
+    WorldSpec(1000, 0.0, 120, 3),
+    WorldSpec(1001, 0.4, 60, 3),
+    WorldSpec(1002, 1.0, 50, 3),
 )
 HELD_OUT_WORLDS = (
-    WorldSpec(5000, 1.0, 8, 3),
-    WorldSpec(5001, 0.0, 10, 3),
+    WorldSpec(5000, 1.0, 10, 3),
+    WorldSpec(5001, 0.0, 14, 3),
 )
 
 

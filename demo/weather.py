@@ -57,18 +57,18 @@ def look_of(scene: Scene, rng: np.random.Generator) -> Look:
     sun = np.array([np.cos(around) * np.cos(height),
                     np.sin(around) * np.cos(height), np.sin(height)])
     strength, ambient, fog_rgb, fog = {
-        "day": ((0.66, 0.63, 0.56), (0.52, 0.55, 0.6), (198, 212, 224), 420),
-        "overcast": ((0.1, 0.1, 0.1), (0.8, 0.81, 0.83), (200, 204, 207),
+        "day": ((0.78, 0.74, 0.66), (0.66, 0.69, 0.74), (198, 212, 224), 420),
+        "overcast": ((0.16, 0.16, 0.16), (0.95, 0.96, 0.98), (200, 204, 207),
                      230),
-        "dusk": ((0.52, 0.36, 0.22), (0.42, 0.42, 0.5), (214, 172, 140),
+        "dusk": ((0.62, 0.42, 0.26), (0.54, 0.53, 0.6), (214, 172, 140),
                  260),
-        "night": ((0.02, 0.02, 0.03), (0.2, 0.2, 0.25), (30, 29, 34), 240),
+        "night": ((0.02, 0.02, 0.03), (0.26, 0.26, 0.31), (30, 29, 34), 240),
     }[light]
     if rain:
         fog *= 0.55
         if light != "night":
             fog_rgb = (178, 183, 187)
-            ambient = (0.66, 0.67, 0.7)
+            ambient = (0.78, 0.79, 0.82)
     night = light == "night"
     return Look(
         sun=sun,
