@@ -88,8 +88,8 @@ def load_nuscenes(
     ``num_lidar_pts``, ``num_radar_pts``, ``ann_token``, ``instance_token``,
     ``instance`` (the same wherever the instance is), ``index`` (track number
     in the scene), ``distance`` (m from the ego, on the ground plane) and
-    ``velocity`` (m/s in the world frame, absent where unknown; by the rule
-    of the devkit's ``box_velocity``). Cuboids also have ``quaternion``
+    ``velocity`` (m/s in the world frame, None where unknown; by the rule of
+    the devkit's ``box_velocity``). Cuboids also have ``quaternion``
     (x, y, z, w).
 
     Args:

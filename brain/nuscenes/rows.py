@@ -138,21 +138,28 @@ class Table:
 
     def _decode(self, file: Any) -> Iterator[Any]:
         decode = json.JSONDecoder().raw_decode
-        window, at, line = "", 0, 1
+        window, at = "", 0
+        # where the window starts in the file
+        line, column = 1, 1
         at_end = False
 
+        def after(position: int) -> tuple[int, int]:
+            lines = window.count("\n", 0, position)
+            last = window.rfind("\n", 0, position)
+            start = column if last < 0 else -last
+            return line + lines, start + position
+
         def fault(reason: str, position: int) -> DatarootError:
-            start = window.rfind("\n", 0, position) + 1
-            number = line + window.count("\n", 0, position)
+            number, place = after(position)
             return DatarootError(
                 f"{self.path} is not valid JSON: {reason} at line {number}, "
-                f"column {position - start + 1}. The file is probably cut "
+                f"column {place}. The file is probably cut "
                 "short; copy or unpack it again."
             )
 
         def fill() -> None:
-            nonlocal window, at, line, at_end
-            line += window.count("\n", 0, at)
+            nonlocal window, at, line, column, at_end
+            line, column = after(at)
             more = file.read(_WINDOW)
             at_end = not more
             window, at = window[at:] + more, 0

@@ -289,13 +289,14 @@ class Cuboids:
                 "instance_token": token,
                 "index": track[token],
                 "distance": float(distance[at]),
+                "num_lidar_pts": _count(a.num_lidar_pts[row]),
+                "num_radar_pts": _count(a.num_radar_pts[row]),
+                "velocity": (
+                    velocity[at].tolist()
+                    if np.isfinite(velocity[at]).all()
+                    else None
+                ),
             }
-            if a.num_lidar_pts[row] >= 0:
-                values["num_lidar_pts"] = int(a.num_lidar_pts[row])
-            if a.num_radar_pts[row] >= 0:
-                values["num_radar_pts"] = int(a.num_radar_pts[row])
-            if np.isfinite(velocity[at]).all():
-                values["velocity"] = velocity[at].tolist()
             self._values.append(values)
 
     def __len__(self) -> int:
@@ -340,6 +341,10 @@ class Cuboids:
     def _instance(self, row: int) -> fo.Instance:
         token = self._values[row]["instance_token"]
         return fo.Instance(id=object_id("instance", token))
+
+
+def _count(points: np.integer) -> int | None:
+    return int(points) if points >= 0 else None
 
 
 def _scene_values(frame: Frame) -> dict[str, Any]:

@@ -219,7 +219,7 @@ def _check_known(
     for name in asked or ():
         if name not in known and name not in also:
             some = sorted(known)
-            shown = ", ".join(some[:8]) + (", ..." if len(some) > 8 else "")
+            shown = ", ".join(some[:8] + ["..."] * (len(some) > 8))
             raise RaremineError(
                 f"There is no {kind} '{name}' in {path} "
                 f"(it has: {shown or 'none'})."
