@@ -375,6 +375,7 @@ def map_objects(
     method: str = "umap",
     brain_key: str = "objects_map",
     seed: int = 51,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Lays the crops of all cameras out on a map for the Embeddings panel.
 
@@ -385,6 +386,7 @@ def map_objects(
         method ("umap"): umap, tsne or pca
         brain_key ("objects_map"): key of FiftyOne's visualization run
         seed (51): seed of the layout
+        overwrite (False): redo it although nothing has changed
 
     Returns:
         summary with ``objects``, ``method`` and ``seconds``
@@ -402,6 +404,7 @@ def map_objects(
         method=method,
         brain_key=brain_key,
         seed=seed,
+        overwrite=overwrite,
     )
 
 

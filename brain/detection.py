@@ -24,8 +24,6 @@ NUSCENES_NAMES = {"person": "pedestrian"}
 """COCO names that mean exactly a nuScenes class; the other names that both
 know (car, truck, bus, bicycle, motorcycle) are spelled alike."""
 
-OWN_COLUMNS = ("crop_index",)
-
 
 def detect(
     samples: Any,
@@ -49,10 +47,9 @@ def detect(
     _declare(dataset, field)
     if overwrite:
         _clear(scope, field)
-    images = scope.images.select_fields([])
-    todo = images.exists(field, False)
+    todo = scope.images.exists(field, False)
     total = len(todo)
-    skipped = len(images) - total
+    skipped = len(scope.images) - total
 
     found = 0
     source = _ids_and_paths(todo)

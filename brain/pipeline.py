@@ -8,9 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
+from fiftyone import ViewField as F
 
 import raremine.brain as rmb
-from raremine.brain.columns import has_objects, read_objects, resolve
+from raremine.brain.columns import (
+    has_objects,
+    read_objects,
+    resolve,
+    write_objects,
+)
 from raremine.brain.concepts.vocabulary import load_vocabulary
 from raremine.brain.errors import MissingStageError, RaremineError
 from raremine.brain.models.huggingface_captioner import HuggingFaceCaptioner
@@ -125,6 +131,7 @@ def run_pipeline(
             field=field,
             embeddings=keys["clip"],
             brain_key=keys["map"],
+            overwrite=overwrite,
             **settings["map"],
         ),
     )
@@ -241,12 +248,14 @@ def _evaluate(
 def _filtered(
     dataset: fo.Dataset, field: str, settings: Mapping[str, Any], seed: int
 ) -> Any:
+    """Returns the view of the objects that the early filter keeps."""
     if not settings or not has_objects(resolve(dataset, field), field):
         return dataset
     table = read_objects(dataset, field, ["label"])
     keep = early_filter(table["label"], tuple(settings["classes"]), seed)
-    return resolve(dataset, field).images.select_labels(
-        ids=list(table.label_id[keep]), fields=field
+    write_objects(dataset, field, table, {"kept_early": keep.tolist()})
+    return resolve(dataset, field).images.filter_labels(
+        field, F("kept_early").to_bool()
     )
 
 

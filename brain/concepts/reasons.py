@@ -24,7 +24,7 @@ def reason(
     Args:
         caption: what the vision-language model said, None if it was not asked
         label: the detector's class
-        concept: the concept decided, None without evidence
+        concept: the concept decided, None if the object was not matched
         score: its score
         runner_up: the next concept
         runner_up_score: its score
@@ -39,16 +39,20 @@ def reason(
         (.91, next: truck .42); flagged by isolation_forest and knn; 3rd most
         unusual of 812"
     """
-    source = (
-        f"caption says '{caption}'"
-        if caption
-        else f"image alone (detector: {label})"
-    )
-    parts = [f"{source} → {_decision(concept, score)}"]
-    if concept and runner_up:
-        parts[0] = (
-            f"{parts[0][:-1]}, next: {runner_up} {_short(runner_up_score)})"
+    if concept is None:
+        parts = [f"no concept was asked for (detector: {label})"]
+    else:
+        source = (
+            f"caption says '{caption}'"
+            if caption
+            else f"image alone (detector: {label})"
         )
+        following = (
+            f", next: {runner_up} {_short(runner_up_score)}"
+            if runner_up
+            else ""
+        )
+        parts = [f"{source} → {concept} ({_short(score)}{following})"]
     if ambiguous and runner_up:
         parts.append(f"too close to {runner_up} to tell")
     if by_detector:
@@ -58,12 +62,6 @@ def reason(
     if rank is not None:
         parts.append(f"{_ordinal(rank)} most unusual of {total}")
     return "; ".join(parts)
-
-
-def _decision(concept: str | None, score: float) -> str:
-    if concept is None:
-        return "no evidence for any concept"
-    return f"{concept} ({_short(score)})"
 
 
 def _short(value: float) -> str:

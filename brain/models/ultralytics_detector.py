@@ -18,8 +18,10 @@ from raremine.brain.models.weights import (
     pick_device,
 )
 
-# Ultralytics pip-installs what it misses unless told not to before import.
+# Both are read when Ultralytics is imported: it pip-installs what it misses
+# unless told not to, and logs every load.
 os.environ.setdefault("YOLO_AUTOINSTALL", "false")
+os.environ.setdefault("YOLO_VERBOSE", "false")
 
 LARGEST_BATCH = 16
 
