@@ -697,7 +697,8 @@ def evaluate_mining(
 ) -> MiningReport:
     """Measures against ground truth how much each strategy finds.
 
-    Full documentation: :func:`raremine.brain.evaluation.stage.evaluate_mining`.
+    Full documentation:
+    :func:`raremine.brain.evaluation.stage.evaluate_mining`.
 
     Args:
         dataset: a mined dataset with ground truth

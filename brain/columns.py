@@ -134,14 +134,18 @@ def read_objects(
 
     label_id = np.array(_flat(label_lists, counts), dtype=str)
     columns: dict[str, np.ndarray] = {}
-    for name, per_sample in zip(sample_names, values[2:]):
+    for name, per_sample in zip(
+        sample_names, values[2 : 2 + len(sample_names)], strict=True
+    ):
         texts = [value or "" for value in per_sample]
         columns[name] = np.repeat(np.array(texts, dtype=object), counts)
     for name in SAMPLE_COLUMNS:
         columns.setdefault(
             name, np.repeat(np.array(sample_ids, dtype=object), counts)
         )
-    for name, lists in zip(known, values[2 + len(sample_names) :]):
+    for name, lists in zip(
+        known, values[2 + len(sample_names) :], strict=True
+    ):
         is_number = _is_number(scope.dataset, f"{root}.{name}")
         columns[name] = _column(name, _flat(lists, counts), is_number)
     for name in set(names) - set(known):
@@ -238,7 +242,7 @@ def _update(
     columns: Mapping[str, Sequence[Any]],
 ) -> UpdateOne:
     changes: dict[str, Any] = {"last_modified_at": datetime.now(timezone.utc)}
-    filters = []
+    filters: list[Mapping[str, Any]] = []
     for number, row in enumerate(rows):
         key = f"o{number}"
         filters.append({f"{key}._id": ObjectId(str(label_ids[row]))})
@@ -262,7 +266,9 @@ def write_frames(
         columns: field name → one value a token
     """
     by_token = {
-        name: {t: _plain(v) for t, v in zip(sample_tokens, values)}
+        name: {
+            t: _plain(v) for t, v in zip(sample_tokens, values, strict=True)
+        }
         for name, values in columns.items()
     }
     samples = all_slices(dataset)
@@ -276,7 +282,7 @@ def write_frames(
             name,
             {
                 sample_id: by_token[name][token]
-                for sample_id, token in zip(sample_ids, tokens)
+                for sample_id, token in zip(sample_ids, tokens, strict=True)
                 if token in by_token[name]
             },
             key_field="id",
@@ -294,7 +300,7 @@ def all_slices(dataset: fo.Dataset) -> Any:
 
 def _flat(lists: Sequence[Any], counts: Sequence[int]) -> list[Any]:
     out: list[Any] = []
-    for values, count in zip(lists, counts):
+    for values, count in zip(lists, counts, strict=True):
         # A sample's attribute is None, not a list of None, when the whole
         # Detections document lacks it.
         out.extend(values if values else [None] * count)

@@ -28,7 +28,7 @@ from raremine.brain.objects import ObjectTable
 
 
 def raremine_home() -> Path:
-    """Returns the folder of our indexes: RAREMINE_HOME or ~/.fiftyone/raremine."""
+    """Returns RAREMINE_HOME or ~/.fiftyone/raremine, where indexes lie."""
     home = os.environ.get("RAREMINE_HOME")
     return Path(home) if home else Path.home() / ".fiftyone" / "raremine"
 
@@ -72,6 +72,9 @@ class CropIndex(LanceDBSimilarity):
 
 class CropIndexResults(LanceDBSimilarityIndex):
     """The index itself."""
+
+    _table: Any
+    _model: Any
 
     def add_to_index(
         self,
@@ -165,7 +168,9 @@ class CropIndexResults(LanceDBSimilarityIndex):
                     f"Index '{self.key}' was made by an embedder that cannot "
                     "be loaded again, so it takes no text queries."
                 )
-            self._model = _TextEncoder(OpenClipEmbedder(**self.config.embedder))
+            self._model = _TextEncoder(
+                OpenClipEmbedder(**self.config.embedder)
+            )
         return self._model
 
 

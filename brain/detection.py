@@ -129,7 +129,9 @@ def _clear(scope: Scope, field: str) -> None:
 def _ids_and_paths(view: Any) -> Iterator[tuple[str, str]]:
     ids, paths = view.values(["id", "filepath"])
     # sorted by path: neighbours on disk are read together
-    yield from sorted(zip(ids, paths), key=lambda item: item[1])
+    yield from sorted(
+        zip(ids, paths, strict=True), key=lambda item: item[1]
+    )
 
 
 def _batches(
@@ -171,7 +173,7 @@ def _detections(
     boxes = np.clip(found.boxes.astype(np.float64) / scale, 0, 1)
     detections = []
     for index, (box, confidence, class_id) in enumerate(
-        zip(boxes, found.confidence, found.class_id)
+        zip(boxes, found.confidence, found.class_id, strict=True)
     ):
         name = detector.class_names[int(class_id)]
         x1, y1, x2, y2 = (float(v) for v in box)

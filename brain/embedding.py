@@ -99,7 +99,7 @@ def embed(
             workers=workers,
         ):
             features = embedder.embed_images([crop for _, crop in batch])
-            for (row, _), vector in zip(batch, features):
+            for (row, _), vector in zip(batch, features, strict=True):
                 if not np.isfinite(vector).all():
                     failed(row, todo.label_id[row], "vector is not finite")
                     continue

@@ -59,7 +59,9 @@ def lay_out(
     points = _points(vectors, method, seed)
     at = {
         str(label_id): point
-        for label_id, point in zip(table.label_id[rows], points)
+        for label_id, point in zip(
+            table.label_id[rows], points, strict=True
+        )
     }
     if recorded is not None:
         dataset.delete_brain_run(brain_key)

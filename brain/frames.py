@@ -40,7 +40,7 @@ def read_frames(dataset: fo.Dataset, field: str = "objects") -> FrameTable:
     names = ["sample_token", "scene_name", "split", "timestamp"]
     samples = all_slices(dataset)
     known = [n for n in names if dataset.get_field(n) is not None]
-    values = dict(zip(known, samples.values(known)))
+    values = dict(zip(known, samples.values(known), strict=True))
     tokens = values.get("sample_token") or samples.values("id")
     rows: dict[str, tuple[str, str, int]] = {}
     blank = [None] * len(tokens)
@@ -49,6 +49,7 @@ def read_frames(dataset: fo.Dataset, field: str = "objects") -> FrameTable:
         values.get("scene_name", blank),
         values.get("split", blank),
         values.get("timestamp", blank),
+        strict=True,
     ):
         if token is None:
             continue
@@ -109,8 +110,9 @@ def aggregate_frames(frames: FrameTable, objects: ObjectTable) -> FrameTable:
     columns["objects"] = np.bincount(row, minlength=n)
 
     for name in SIGNALS:
-        if name in objects.columns and np.isfinite(_numbers(objects, name)).any():
-            columns[name] = _max(_numbers(objects, name), row, n)
+        numbers = _numbers(objects, name)
+        if np.isfinite(numbers).any():
+            columns[name] = _max(numbers, row, n)
     columns["uncertainty"] = _max(1 - _numbers(objects, "confidence"), row, n)
     columns["pareto_rank"] = _max(-_numbers(objects, "pareto_front"), row, n)
 
@@ -218,7 +220,7 @@ def _concepts(
     concept: np.ndarray, row: np.ndarray, n: int
 ) -> np.ndarray:
     names: list[set[str]] = [set() for _ in range(n)]
-    for name, at in zip(concept, row):
+    for name, at in zip(concept, row, strict=True):
         if name:
             names[at].add(name)
     empty: Sequence[str] = ()

@@ -1,0 +1,1 @@
+"""Captions: prompts, answers and the stage that asks."""

@@ -131,7 +131,9 @@ def caption(
                 for row, _ in batch
             ]
             answers = _ask(captioner, [crop for _, crop in batch], prompts)
-            for (row, _), (raw, error) in zip(batch, answers):
+            for (row, _), (raw, error) in zip(
+                batch, answers, strict=True
+            ):
                 finish(
                     row,
                     raw,
@@ -193,7 +195,7 @@ def candidate_rows(
         )
     chosen = np.array([flag is True for flag in flags], dtype=bool)
     if candidates == "outliers_or_rare" and n:
-        names, inverse, counts = np.unique(
+        _, inverse, counts = np.unique(
             table["label"].astype(str), return_inverse=True, return_counts=True
         )
         chosen |= (counts / n < RARE_SHARE)[inverse]
@@ -239,7 +241,7 @@ def _ask(
         if len(crops) == 1:
             return [("", f"{type(error).__name__}: {error}")]
     out: list[tuple[str, str | None]] = []
-    for crop, prompt in zip(crops, prompts):
+    for crop, prompt in zip(crops, prompts, strict=True):
         out += _ask(captioner, [crop], [prompt])
     return out
 

@@ -1,0 +1,1 @@
+"""Concepts: vocabulary, matching, groups and reasons."""

@@ -85,7 +85,8 @@ def term_vectors(
         a ``TermVectors``
     """
     assert callable(embed_texts)
-    terms, concept = [], []
+    terms: list[str] = []
+    concept: list[int] = []
     for number, item in enumerate(vocabulary.concepts):
         terms += item.terms
         concept += [number] * len(item.terms)
@@ -175,7 +176,7 @@ def match(
             f"Unknown weighting '{weighting}'; choose "
             f"{', '.join(WEIGHTINGS)}."
         )
-    parts = []
+    parts: list[tuple[np.ndarray, np.ndarray | float]] = []
     if weighting == "calibrated":
         if text_cosine is not None:
             text = softmax(logit_scale * text_cosine)

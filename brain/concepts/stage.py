@@ -195,7 +195,7 @@ def _decide(
             [
                 bool(text) and status == "ok"
                 for text, status in zip(
-                    table["caption"], table["caption_status"]
+                    table["caption"], table["caption_status"], strict=True
                 )
             ],
             dtype=bool,
@@ -235,7 +235,10 @@ def _columns(
     trust_detector: bool,
 ) -> dict[str, Any]:
     names = [*words.names, None]
-    concept = [names[i] if a else None for i, a in zip(decision.best, asked)]
+    concept = [
+        names[i] if a else None
+        for i, a in zip(decision.best, asked, strict=True)
+    ]
     group = []
     for row, name in enumerate(concept):
         own = groups[name] if name else "common"
@@ -250,10 +253,12 @@ def _columns(
         "concept_score": np.where(known, decision.score, np.nan),
         "concept_margin": np.where(known, decision.margin, np.nan),
         "ambiguous": [
-            bool(k and m < margin) for k, m in zip(known, decision.margin)
+            bool(k and m < margin)
+            for k, m in zip(known, decision.margin, strict=True)
         ],
         "runner_up": [
-            names[i] if a else None for i, a in zip(decision.second, asked)
+            names[i] if a else None
+            for i, a in zip(decision.second, asked, strict=True)
         ],
         "group": group,
     }
@@ -268,9 +273,8 @@ def _reasons(
     score = np.asarray(table["outlier_score"], dtype=np.float64)
     ranked = np.isfinite(score)
     place = np.zeros(len(table), dtype=int)
-    place[np.flatnonzero(ranked)[np.argsort(-score[ranked], kind="stable")]] = (
-        np.arange(1, ranked.sum() + 1)
-    )
+    order = np.argsort(-score[ranked], kind="stable")
+    place[np.flatnonzero(ranked)[order]] = np.arange(1, ranked.sum() + 1)
     out = []
     for row in range(len(table)):
         concept = columns["concept"][row]

@@ -1,0 +1,1 @@
+"""Models: three protocols and what keeps them."""

@@ -146,7 +146,9 @@ def _image(crop: np.ndarray) -> Any:
     width, height = (
         min(round(side * scale), SMALLEST_SIDE * 100) for side in image.size
     )
-    return image.resize((max(width, 1), max(height, 1)), Image.BICUBIC)
+    return image.resize(
+        (max(width, 1), max(height, 1)), Image.Resampling.BICUBIC
+    )
 
 
 def _load(

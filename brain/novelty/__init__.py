@@ -1,0 +1,1 @@
+"""Novelty: keywords, their frequency, and Pareto fronts."""

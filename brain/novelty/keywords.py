@@ -6,15 +6,19 @@ import re
 from collections.abc import Iterable
 
 STOP_WORDS = frozenset(
-    """
-    a an and are as at be being beside behind between but by can camera close
-    could crop down driving for from front has have here his her in inside
-    into is it its left likely main many near next no not object of off on
-    one or other out over part parked photo picture possibly right road
-    seen shown shows side so some standing street that the their there these
-    this those to two unusual unknown up very view visible was were what
-    which while with
-    """.split()
+    (
+        "a", "an", "and", "are", "as", "at", "be", "being", "beside",
+        "behind", "between", "but", "by", "can", "camera", "close", "could",
+        "crop", "down", "driving", "for", "from", "front", "has", "have",
+        "here", "his", "her", "in", "inside", "into", "is", "it", "its",
+        "left", "likely", "main", "many", "near", "next", "no", "not",
+        "object", "of", "off", "on", "one", "or", "other", "out", "over",
+        "part", "parked", "photo", "picture", "possibly", "right", "road",
+        "seen", "shown", "shows", "side", "so", "some", "standing", "street",
+        "that", "the", "their", "there", "these", "this", "those", "to",
+        "two", "unusual", "unknown", "up", "very", "view", "visible", "was",
+        "were", "what", "which", "while", "with",
+    )
 )
 """Words that say nothing about what an object is."""
 

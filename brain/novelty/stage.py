@@ -114,7 +114,7 @@ def rank(
     values = np.column_stack(
         [
             -table[name] if signal.startswith("-") else table[name]
-            for signal, name in zip(signals, names)
+            for signal, name in zip(signals, names, strict=True)
         ]
     )
     # an object without any of the signals takes part in no comparison
@@ -161,7 +161,8 @@ def _check_signals(
     if not names:
         raise RaremineError("rank_pareto needs at least one signal.")
     for name in names:
-        ftype = dataset.get_field(f"{field}.detections.{name}") if has else None
+        path = f"{field}.detections.{name}"
+        ftype = dataset.get_field(path) if has else None
         if ftype is None:
             raise MissingStageError(
                 f"Objects '{field}' of dataset '{dataset.name}' have no "

@@ -1,0 +1,1 @@
+"""Outliers: one score a module, their fusion, and the stage."""

@@ -1,0 +1,1 @@
+"""Streams: decoded images, crops and batches."""

@@ -44,7 +44,7 @@ def image_objects(
         the rows and boxes of one image after the other
     """
     ids, paths = scope.images.values(["id", "filepath"])
-    path_of = dict(zip(ids, paths))
+    path_of = dict(zip(ids, paths, strict=True))
     rows_of: dict[str, list[int]] = {}
     for row, sample_id in enumerate(table.sample_id):
         rows_of.setdefault(str(sample_id), []).append(row)
@@ -75,7 +75,7 @@ def crop_batches(
     batch: list[tuple[Key, np.ndarray]] = []
     for decoded in decode_ahead(source, lambda i: i.path, workers=workers):
         work = decoded.item
-        for key, box in zip(work.keys, work.boxes):
+        for key, box in zip(work.keys, work.boxes, strict=True):
             if decoded.image is None:
                 on_failure(key, work.path, decoded.reason or "unreadable")
                 continue

@@ -1,4 +1,4 @@
-"""Decodes images ahead of the model, in threads, a bounded number at a time."""
+"""Decodes images ahead of the model: in threads, a bounded number at once."""
 
 from __future__ import annotations
 
