@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from demo.mesh import LAMP, SIGNAL, Colour, MeshBuilder
@@ -54,10 +56,12 @@ def _person(
 
 
 def adult_standing(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: adult standing."""
     _person(b, colour, b.rng.uniform(1.6, 1.9), 0.03)
 
 
 def adult_walking(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: adult walking."""
     _person(b, colour, b.rng.uniform(1.6, 1.9), b.rng.uniform(0.2, 0.36))
     if b.rng.random() < 0.35:
         b.box((-0.3, -0.14), (-0.16, 0.16), (1.0, 1.4),
@@ -65,12 +69,14 @@ def adult_walking(b: MeshBuilder, colour: Colour) -> None:
 
 
 def adult_umbrella(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: adult umbrella."""
     _person(b, _pick(b, TROUSERS), b.rng.uniform(1.6, 1.8), 0.15)
     b.cylinder((0.15, 0.1, 1.2), (0.15, 0.1, 2.1), 0.015, DARK, 5)
     b.cylinder((0.15, 0.1, 1.88), (0.15, 0.1, 2.18), 0.58, colour, 8, 0.03)
 
 
 def child(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: child."""
     _person(b, colour, b.rng.uniform(1.0, 1.35), b.rng.uniform(0.05, 0.2))
 
 
@@ -83,6 +89,7 @@ def worker(b: MeshBuilder, colour: Colour) -> None:
 
 
 def police_officer(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: police officer."""
     navy: Colour = (26, 34, 66)
     _person(b, navy, 1.8, 0.06, hair=navy, trousers=navy)
     b.cylinder((0, 0, 1.73), (0, 0, 1.8), 0.15, navy, 8)
@@ -90,6 +97,7 @@ def police_officer(b: MeshBuilder, colour: Colour) -> None:
 
 
 def stroller(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: stroller."""
     b.frustum((-0.25, 0.35, -0.22, 0.22), 0.45,
               (-0.35, 0.45, -0.26, 0.26), 0.78, colour)
     b.blob((-0.12, 0, 0.85), (0.28, 0.25, 0.24), colour)
@@ -103,6 +111,7 @@ def stroller(b: MeshBuilder, colour: Colour) -> None:
 
 
 def wheelchair(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: wheelchair."""
     skin = _pick(b, SKINS)
     for side in (-1, 1):
         b.wheel(-0.15, side * 0.3, 0.3, 0.05, (70, 72, 76))
@@ -151,7 +160,7 @@ def _seated(b: MeshBuilder, colour: Colour, seat: float, reach: float,
 def _ring_wheel(b: MeshBuilder, x: float, radius: float) -> None:
     """A spoked wheel: a thin rim of short bars."""
     angle = np.linspace(0, 2 * np.pi, 13)
-    for a, c in zip(angle[:-1], angle[1:], strict=True):
+    for a, c in pairwise(angle):
         start = (x + radius * np.cos(a), 0.0, radius * (1 + np.sin(a)))
         end = (x + radius * np.cos(c), 0.0, radius * (1 + np.sin(c)))
         b.beam(start, end, 0.045, 0.05, (30, 30, 32))
@@ -162,6 +171,7 @@ def _ring_wheel(b: MeshBuilder, x: float, radius: float) -> None:
 
 
 def bicycle(b: MeshBuilder, colour: Colour, rider: bool = False) -> None:
+    """Draws the shape: bicycle."""
     _ring_wheel(b, -0.52, 0.34)
     _ring_wheel(b, 0.54, 0.34)
     joints = {
@@ -198,6 +208,7 @@ def _mount(b: MeshBuilder, top: Colour, x: float, seat: float, reach: float,
 
 
 def motorbike(b: MeshBuilder, colour: Colour, rider: bool = False) -> None:
+    """Draws the shape: motorbike."""
     b.wheel(-0.68, 0, 0.32, 0.17)
     b.wheel(0.72, 0, 0.32, 0.14)
     b.box((-0.3, 0.3), (-0.16, 0.16), (0.25, 0.62), (70, 70, 74))
@@ -219,6 +230,7 @@ def motorbike(b: MeshBuilder, colour: Colour, rider: bool = False) -> None:
 
 
 def scooter(b: MeshBuilder, colour: Colour, rider: bool = False) -> None:
+    """Draws the shape: scooter."""
     b.wheel(-0.6, 0, 0.23, 0.13)
     b.wheel(0.6, 0, 0.23, 0.12)
     b.box((-0.2, 0.4), (-0.16, 0.16), (0.24, 0.33), colour)
@@ -238,6 +250,7 @@ def scooter(b: MeshBuilder, colour: Colour, rider: bool = False) -> None:
 
 
 def dog(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: dog."""
     k = b.rng.uniform(0.8, 1.25)
     b.blob((0, 0, 0.45 * k), (0.4 * k, 0.15 * k, 0.16 * k), colour)
     b.blob((0.45 * k, 0, 0.62 * k), (0.15 * k, 0.1 * k, 0.11 * k), colour)
@@ -257,6 +270,7 @@ def dog(b: MeshBuilder, colour: Colour) -> None:
 
 
 def deer(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: deer."""
     b.blob((0, 0, 1.0), (0.62, 0.24, 0.27), colour)
     b.beam((0.5, 0, 1.1), (0.82, 0, 1.55), 0.18, 0.22, colour)
     b.blob((0.92, 0, 1.62), (0.2, 0.1, 0.11), colour)
@@ -272,12 +286,14 @@ def deer(b: MeshBuilder, colour: Colour) -> None:
 
 
 def tyre(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: tyre."""
     b.cylinder((0, 0, 0), (0, 0, 0.26), 0.42, (30, 30, 32), 12,
                cap=(54, 54, 56))
     b.cylinder((0, 0, 0.2), (0, 0, 0.275), 0.22, (90, 84, 76), 10)
 
 
 def cardboard(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: cardboard."""
     for _ in range(int(b.rng.integers(1, 4))):
         x, y = b.rng.uniform(-0.5, 0.5, 2)
         w, d, h = b.rng.uniform(0.3, 0.7, 3)
@@ -288,6 +304,7 @@ def cardboard(b: MeshBuilder, colour: Colour) -> None:
 
 
 def planks(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: planks."""
     for i in range(int(b.rng.integers(3, 6))):
         turn = b.rng.uniform(-0.5, 0.5)
         mid = b.rng.uniform(-0.3, 0.3, 2)
@@ -298,6 +315,7 @@ def planks(b: MeshBuilder, colour: Colour) -> None:
 
 
 def garbage_bin(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: garbage bin."""
     b.frustum((-0.25, 0.25, -0.25, 0.25), 0.08, (-0.32, 0.3, -0.3, 0.3), 0.95,
               colour)
     b.frustum((-0.36, 0.33, -0.32, 0.32), 0.95, (-0.34, 0.25, -0.28, 0.28),
@@ -307,6 +325,7 @@ def garbage_bin(b: MeshBuilder, colour: Colour) -> None:
 
 
 def shopping_cart(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: shopping cart."""
     grey: Colour = (150, 153, 158)
     b.frustum((-0.35, 0.4, -0.22, 0.22), 0.45, (-0.45, 0.5, -0.28, 0.28),
               0.95, grey)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
-    from demo.town import Scene
+    from demo.layout import Scene
 
 CELL = 0.06
 HALF = 34.0
@@ -136,7 +136,7 @@ def paint_ground(scene: Scene, rng: np.random.Generator) -> Ground:
     for _ in range(int(rng.integers(5, 14))):
         s, d = rng.uniform(start, end), rng.uniform(-road.kerb, road.kerb)
         steps = rng.normal(0, 0.5, (14, 2)) + rng.normal(0, 0.25, 2)
-        path = np.cumsum(steps, axis=0) + [s, d]
+        path = np.cumsum(steps, axis=0) + np.array([s, d])
         pixels = np.stack([(path[:, 0] - start) / CELL,
                            (path[:, 1] + HALF) / CELL], axis=1)
         cv2.polylines(image, [pixels.astype(np.int32)], False,
@@ -149,8 +149,9 @@ def paint_ground(scene: Scene, rng: np.random.Generator) -> Ground:
     levels = [level]
     for _ in range(3):
         h, w = levels[-1].shape[:2]
-        levels.append(cv2.resize(levels[-1], (w // 2, h // 2),
-                                 interpolation=cv2.INTER_AREA))
+        smaller = cv2.resize(levels[-1], (w // 2, h // 2),
+                             interpolation=cv2.INTER_AREA)
+        levels.append(smaller.astype(np.uint8))
     return Ground((levels[0], levels[1], levels[2], levels[3]),
                   start, -HALF)
 

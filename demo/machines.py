@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from demo.mesh import AMBER_LAMP, Colour, MeshBuilder
-from demo.vehicles import DARK, GLASS, STEEL, cab, chassis
+from demo.trucks import cab, chassis
+from demo.vehicles import DARK, GLASS, STEEL
 
 WHITE: Colour = (228, 228, 225)
 RED: Colour = (205, 44, 34)
@@ -44,6 +45,7 @@ def _cabin(b: MeshBuilder, x: tuple[float, float], y: tuple[float, float],
 
 
 def excavator(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: excavator."""
     _tracks(b, 3.6, 1.05)
     b.cylinder((0, 0, 0.75), (0, 0, 1.0), 0.8, DARK, 10)
     b.box((-2.1, 1.2), (-1.25, 1.25), (1.0, 1.5), colour)
@@ -67,6 +69,7 @@ def excavator(b: MeshBuilder, colour: Colour) -> None:
 
 
 def bulldozer(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: bulldozer."""
     _tracks(b, 3.3, 0.98, 1.0, 0.56)
     b.box((-1.5, 1.7), (-0.7, 0.7), (0.7, 1.65), colour)
     b.frustum((0.2, 1.75, -0.6, 0.6), 1.65, (0.2, 1.6, -0.5, 0.5), 1.85,
@@ -82,6 +85,7 @@ def bulldozer(b: MeshBuilder, colour: Colour) -> None:
 
 
 def wheel_loader(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: wheel loader."""
     for x in (-1.6, 1.4):
         for side in (-1, 1):
             b.wheel(x, side * 1.0, 0.75, 0.55, colour)
@@ -98,6 +102,7 @@ def wheel_loader(b: MeshBuilder, colour: Colour) -> None:
 
 
 def mobile_crane(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: mobile crane."""
     chassis(b, -5.2, 2.6, [-4.3, -3.2, 0.4, 1.6], 1.25)
     b.box((-5.2, 2.6), (-1.25, 1.25), (0.9, 1.3), colour)
     cab(b, 2.6, colour, 2.5, 2.2)
@@ -116,6 +121,7 @@ def mobile_crane(b: MeshBuilder, colour: Colour) -> None:
 
 
 def forklift(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: forklift."""
     b.box((-1.1, 0.7), (-0.55, 0.55), (0.25, 0.95), colour)
     b.box((-1.3, -1.0), (-0.55, 0.55), (0.3, 1.15), DARK)
     for x in (-0.95, 0.62):
@@ -138,6 +144,7 @@ def forklift(b: MeshBuilder, colour: Colour) -> None:
 
 
 def road_roller(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: road roller."""
     drum = (104, 104, 106)
     b.cylinder((1.35, -0.95, 0.68), (1.35, 0.95, 0.68), 0.68, drum, 16,
                cap=(70, 70, 72))
@@ -181,7 +188,7 @@ def plastic_barrier(b: MeshBuilder, colour: Colour) -> None:
               colour)
     b.frustum((-0.2, 0.2, -0.9, 0.9), 0.35, (-0.1, 0.1, -0.86, 0.86), 0.95,
               colour)
-    for axis, x in (("+x", 0.2), ("-x", -0.2)):
+    for axis, x in (("+x", 0.21), ("-x", -0.21)):
         b.panel(axis, x, (-0.55, 0.55), (0.4, 0.52), DARK)
 
 
@@ -192,7 +199,7 @@ def fence_barrier(b: MeshBuilder, colour: Colour) -> None:
         b.beam((0.3, y, 0.0), (0.0, y, 1.05), 0.07, 0.07, WHITE)
     for z in (0.45, 0.78):
         b.box((-0.04, 0.04), (-1.0, 1.0), (z, z + 0.24), WHITE)
-        for axis, x in (("+x", 0.052), ("-x", -0.052)):
+        for x in (0.052, -0.052):
             for y in np.arange(-0.95, 0.8, 0.5):
                 quad = np.array([[x, y, z], [x, y + 0.24, z],
                                  [x, y + 0.36, z + 0.24],
@@ -201,6 +208,7 @@ def fence_barrier(b: MeshBuilder, colour: Colour) -> None:
 
 
 def cone(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: cone."""
     k = b.rng.uniform(0.9, 1.35)
     orange: Colour = (240, 92, 24)
     b.box((-0.2 * k, 0.2 * k), (-0.2 * k, 0.2 * k), (0, 0.04), DARK)

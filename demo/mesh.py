@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -85,9 +86,7 @@ class MeshBuilder:
         corners = np.asarray(points, dtype=float).tolist()
         nx = ny = nz = 0.0
         ox, oy, oz = corners[0]
-        for (px, py, pz), (qx, qy, qz) in zip(
-            corners[1:-1], corners[2:], strict=True
-        ):
+        for (px, py, pz), (qx, qy, qz) in pairwise(corners[1:]):
             ax, ay, az = px - ox, py - oy, pz - oz
             bx, by, bz = qx - ox, qy - oy, qz - oz
             nx += ay * bz - az * by
@@ -128,7 +127,7 @@ class MeshBuilder:
         """Closes a stack of equally long rings into a convex solid."""
         inside = np.concatenate(rings).mean(axis=0)
         count = len(rings[0])
-        for low, high in zip(rings[:-1], rings[1:], strict=True):
+        for low, high in pairwise(rings):
             for i in range(count):
                 j = (i + 1) % count
                 quad = np.array([low[i], low[j], high[j], high[i]])

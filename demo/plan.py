@@ -8,7 +8,7 @@ alone.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -65,7 +65,7 @@ OTHERS: dict[str, tuple[float, float]] = {
 # Mean number of each target class in a scene of the flat world.
 FLAT_TARGETS = {"construction": 2.6, "trailer": 2.0, "bicycle": 3.6,
                 "motorcycle": 3.2, "truck": 2.2}
-EVENT_SHARE = 0.28
+EVENT_SHARE = 0.34
 WEATHERS = ("day", "overcast", "dusk", "night")
 
 
@@ -85,7 +85,7 @@ class ScenePlan:
     crowd: float
     seconds: float
     split: str
-    words: tuple[str, ...] = field(default=())
+    glimpse: float
 
     @property
     def night(self) -> bool:
@@ -198,4 +198,5 @@ def scene_plan(config: WorldConfig, index: int) -> ScenePlan:
         crowd=float(rng.uniform(0.3, 0.75) * (1 - 0.65 * flat)),
         seconds=0.5 * max(1, config.keyframes - 1),
         split=splits(config)[index],
+        glimpse=0.7 * config.rarity,
     )

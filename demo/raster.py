@@ -1,4 +1,4 @@
-"""The compiled inner loops: z-buffered triangles, ground and sky, rays.
+"""The compiled inner loops: z-buffered triangles, ground and sky.
 
 Everything is plain arithmetic on arrays without fast-math, so the same input
 gives the same bytes on every run.
@@ -13,10 +13,10 @@ NEAR = 0.25
 
 
 @njit(cache=True)
-def _fill(
+def _fill(  # type: ignore[no-untyped-def]
     ax, ay, aw, bx, by, bw, cx, cy, cw, r, g, b, glow, ident, bias,
     depth, colour, shine, ids, stamp, whole,
-):  # type: ignore[no-untyped-def]
+):
     """Fills one triangle; w is 1/z, which is linear on the screen."""
     height, width = depth.shape
     area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
@@ -70,18 +70,18 @@ def _fill(
 
 
 @njit(cache=True)
-def draw(
+def draw(  # type: ignore[no-untyped-def]
     order, poses, spans, radii, mids, verts, tris, rgb, normals, kinds,
     marks, lit, rot, eye, fx, fy, cx, cy, sun, sun_rgb, sky_rgb, fog_rgb,
     fog, beam, beam_dir, night, depth, colour, shine, ids, stamp, whole,
-):  # type: ignore[no-untyped-def]
+):
     """Draws the objects of ``order`` into the buffers.
 
     Poses are x, y, z, yaw in the world; ``rot`` (3, 3) takes world to
     camera; ``marks`` holds the id of each object, 0 for scenery, and
     ``lit`` the street light it stands in.
     """
-    height, width = depth.shape
+    width = depth.shape[1]
     ground = np.zeros((4, 3))
     clipped = np.zeros((4, 3))
     for n in range(len(order)):
@@ -192,11 +192,11 @@ def draw(
 
 
 @njit(cache=True)
-def backdrop(
+def backdrop(  # type: ignore[no-untyped-def]
     levels0, levels1, levels2, levels3, cell, s_min, d_min, bend, sky,
     rot, eye, fx, fy, cx, cy, sun_rgb, sky_rgb, sun_up, fog_rgb, fog,
     beam, beam_dir, cover, out, road,
-):  # type: ignore[no-untyped-def]
+):
     """Paints sky and ground where ``cover`` says that they can be seen.
 
     The ground is a texture over the road's own coordinates (along, across)
@@ -277,7 +277,9 @@ def backdrop(
 
 
 @njit(cache=True)
-def coverage(depth, cover):  # type: ignore[no-untyped-def]
+def coverage(  # type: ignore[no-untyped-def]
+    depth, cover
+):
     """Marks the pixels whose 2 x 2 samples are not all taken by objects."""
     height, width = cover.shape
     for v in range(height):
@@ -291,7 +293,9 @@ def coverage(depth, cover):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def resolve(depth, colour, shine, ids, back, out, glow, stats):  # type: ignore[no-untyped-def]
+def resolve(  # type: ignore[no-untyped-def]
+    depth, colour, shine, ids, back, out, glow, stats
+):
     """Averages 2 x 2 samples; fills per id: count, x0, y0, x1, y1."""
     height, width = out.shape[0], out.shape[1]
     for v in range(height):
@@ -320,87 +324,3 @@ def resolve(depth, colour, shine, ids, back, out, glow, stats):  # type: ignore[
             out[v, u, 1] = g * 0.25
             out[v, u, 2] = b * 0.25
             glow[v, u] = e * 0.25
-
-
-@njit(cache=True)
-def cast(
-    order, poses, spans, verts, tris, rgb, normals, origin, heading,
-    sines, cosines, azimuths, reach, hits, power,
-):  # type: ignore[no-untyped-def]
-    """Shortens the rays of a spinning LiDAR to the first triangle they hit.
-
-    ``hits`` (rings, azimuths) holds ranges and starts at the ground's;
-    ``power`` the colour brightness times the cosine at the hit.
-    """
-    rings, columns = hits.shape
-    for n in range(len(order)):
-        obj = order[n]
-        x0, y0, z0, yaw = poses[obj]
-        c, s = np.cos(yaw), np.sin(yaw)
-        v0, v1, t0, t1 = spans[obj]
-        if (x0 - origin[0]) ** 2 + (y0 - origin[1]) ** 2 > reach * reach:
-            continue
-        count = v1 - v0
-        pts = np.empty((count, 3))
-        for i in range(count):
-            lx, ly, lz = verts[v0 + i]
-            pts[i, 0] = x0 + c * lx - s * ly - origin[0]
-            pts[i, 1] = y0 + s * lx + c * ly - origin[1]
-            pts[i, 2] = z0 + lz - origin[2]
-        for t in range(t0, t1):
-            a, b, d = pts[tris[t, 0]], pts[tris[t, 1]], pts[tris[t, 2]]
-            nx = c * normals[t, 0] - s * normals[t, 1]
-            ny = s * normals[t, 0] + c * normals[t, 1]
-            nz = normals[t, 2]
-            plane = nx * a[0] + ny * a[1] + nz * a[2]
-            if plane >= -1e-9:
-                continue
-            # Window of columns: angles relative to the first corner.
-            first = np.arctan2(a[1], a[0])
-            low = high = 0.0
-            for corner in (b, d):
-                turn = np.arctan2(corner[1], corner[0]) - first
-                if turn > np.pi:
-                    turn -= 2 * np.pi
-                if turn < -np.pi:
-                    turn += 2 * np.pi
-                low, high = min(low, turn), max(high, turn)
-            step = 2 * np.pi / columns
-            begin = int(np.floor((first + low - heading) / step)) - 1
-            end = int(np.ceil((first + high - heading) / step)) + 1
-            bright = (rgb[t, 0] + rgb[t, 1] + rgb[t, 2]) / 3.0
-            for col in range(begin, end + 1):
-                m = col % columns
-                ca, sa = azimuths[m, 0], azimuths[m, 1]
-                for ring in range(rings):
-                    px = cosines[ring] * ca
-                    py = cosines[ring] * sa
-                    pz = sines[ring]
-                    facing = nx * px + ny * py + nz * pz
-                    if facing >= -1e-9:
-                        continue
-                    far = plane / facing
-                    if far >= hits[ring, m] or far < 0.6:
-                        continue
-                    qx, qy, qz = px * far, py * far, pz * far
-                    inside = True
-                    for e in range(3):
-                        if e == 0:
-                            p, q = a, b
-                        elif e == 1:
-                            p, q = b, d
-                        else:
-                            p, q = d, a
-                        ux, uy, uz = q[0] - p[0], q[1] - p[1], q[2] - p[2]
-                        fx, fy, fz = qx - p[0], qy - p[1], qz - p[2]
-                        side = (
-                            (uy * fz - uz * fy) * nx
-                            + (uz * fx - ux * fz) * ny
-                            + (ux * fy - uy * fx) * nz
-                        )
-                        if side < -1e-9:
-                            inside = False
-                            break
-                    if inside:
-                        hits[ring, m] = far
-                        power[ring, m] = bright * -facing

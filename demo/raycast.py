@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from demo import raster
+from demo import rays
 from demo.render import SceneRenderer
 from demo.sensors import (
     LIDAR_ELEVATIONS,
@@ -46,7 +46,7 @@ def sweep(renderer: SceneRenderer, frame: int) -> np.ndarray:
     hits = np.repeat(np.minimum(ground, 1e9)[:, None], COLUMNS, axis=1)
     # What the ground throws back fades as the rays graze it.
     power = np.repeat((75.0 * np.abs(sines))[:, None], COLUMNS, axis=1)
-    raster.cast(
+    rays.cast(
         order, poses, renderer.spans, renderer.verts, renderer.tris,
         renderer.rgb, renderer.normals, origin, yaw, sines, cosines,
         azimuths, REACH, hits, power)

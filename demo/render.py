@@ -11,8 +11,9 @@ import numpy as np
 from demo import raster
 from demo.config import WorldConfig
 from demo.ground import lamp_light, paint_ground, paint_sky
+from demo.layout import Scene
 from demo.sensors import CAMERAS, Camera, make_cameras, yaw_matrix
-from demo.town import Scene, build_scene
+from demo.town import build_scene
 from demo.weather import Look, develop, look_of
 
 # Objects with fewer samples than this (of four a pixel) do not count.
@@ -225,14 +226,15 @@ class SceneRenderer:
                 flat = flat - mesh.verts[:, 2:3] * (
                     look.sun[:2] / max(look.sun[2], 0.2))
                 hull = cv2.convexHull(flat.astype(np.float32))[:, 0]
-                self._stain(mask, hull + [x, y], rot, eye, k)
+                self._stain(mask, hull + poses[index, :2], rot, eye, k)
             if mesh.size[2] < 4.0:
-                self._stain(touch, low @ turn.T + [x, y], rot, eye, k)
-        touch = cv2.GaussianBlur(touch, (5, 5), 0)
-        dark = 1.0 - look.contact * (touch.astype(np.float32) / 255)
+                self._stain(touch, low @ turn.T + poses[index, :2],
+                            rot, eye, k)
+        soft = cv2.GaussianBlur(touch, (5, 5), 0)
+        dark = 1.0 - look.contact * (soft.astype(np.float32) / 255)
         if look.shadow > 0:
-            mask = cv2.GaussianBlur(mask, (3, 3), 0)
-            dark *= 1.0 - look.shadow * (mask.astype(np.float32) / 255)
+            soft = cv2.GaussianBlur(mask, (3, 3), 0)
+            dark *= 1.0 - look.shadow * (soft.astype(np.float32) / 255)
         back *= dark[..., None]
 
     @staticmethod
@@ -265,7 +267,7 @@ class SceneRenderer:
             return
         pixels = np.clip(np.stack([u, v], axis=1), -20000, 20000)
         cv2.fillConvexPoly(
-            mask, (pixels * 8).astype(np.int32), 255, cv2.LINE_AA, 3)
+            mask, (pixels * 8).astype(np.int32), (255,), cv2.LINE_AA, 3)
 
     def objects(
         self, camera: Camera, frame: int, shot: Shot

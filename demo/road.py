@@ -30,22 +30,22 @@ class Road:
 
     @property
     def shoulder(self) -> float:
-        """d of the middle of the cycle strip."""
+        """Middle of the cycle strip, as d (m)."""
         return self.lanes * self.lane_width + 0.75
 
     @property
     def parking(self) -> float:
-        """d of the middle of the parking strip."""
+        """Middle of the parking strip, as d (m)."""
         return self.lanes * self.lane_width + 2.75
 
     @property
     def kerb(self) -> float:
-        """d of the kerb."""
+        """The kerb, as d (m)."""
         return self.lanes * self.lane_width + 4.1
 
     @property
     def walk_end(self) -> float:
-        """d where the pavement ends."""
+        """Where the pavement ends, as d (m)."""
         return self.kerb + 4.0
 
     def lane(self, index: int) -> float:

@@ -42,9 +42,8 @@ def building(b: MeshBuilder, colour: Colour) -> None:
                     b.panel(axis, at, (left, left + 2.5), (0.4, 2.4), GLASS,
                             WINDOW)
                 span = sorted((at, at + out * 0.9))
-                b.frustum((x[0] + 0.4, x[1] - 0.4, span[0], span[1]), 2.45,
-                          (x[0] + 0.4, x[1] - 0.4, *sorted((at, at + out))),
-                          2.75, awning)
+                b.box((x[0] + 0.4, x[1] - 0.4), (span[0], span[1]),
+                      (2.45, 2.75), awning)
                 continue
             step = length / count
             for i in range(count):
@@ -60,6 +59,7 @@ def building(b: MeshBuilder, colour: Colour) -> None:
 
 
 def tree(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: tree."""
     rng = b.rng
     height = rng.uniform(4.0, 7.5)
     b.jitter = 9.0
@@ -75,6 +75,7 @@ def tree(b: MeshBuilder, colour: Colour) -> None:
 
 
 def hedge(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: hedge."""
     b.jitter = 8.0
     length = b.rng.uniform(2.5, 6)
     green = (b.rng.uniform(44, 76), b.rng.uniform(82, 110), 44)
@@ -137,6 +138,7 @@ def kiosk(b: MeshBuilder, colour: Colour) -> None:
 
 
 def dumpster(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: dumpster."""
     b.frustum((-1.6, 1.6, -0.75, 0.75), 0.1, (-2.1, 2.1, -0.95, 0.95), 1.3,
               colour)
     for x in (-1.2, 0.0, 1.2):
@@ -183,6 +185,7 @@ def statue(b: MeshBuilder, colour: Colour) -> None:
 
 
 def bus_shelter(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: bus shelter."""
     b.box((-2.0, 2.0), (-0.75, 0.75), (2.35, 2.5), DARK)
     for x in (-1.9, 1.9):
         b.beam((x, 0.65, 0), (x, 0.65, 2.4), 0.08, 0.08, STEEL)
@@ -192,16 +195,19 @@ def bus_shelter(b: MeshBuilder, colour: Colour) -> None:
 
 
 def post_box(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: post box."""
     b.box((-0.22, 0.22), (-0.28, 0.28), (0.5, 1.25), colour)
     b.box((-0.06, 0.06), (-0.06, 0.06), (0, 0.5), DARK)
 
 
 def bollard(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: bollard."""
     b.cylinder((0, 0, 0), (0, 0, 0.85), 0.09, DARK, 7)
     b.cylinder((0, 0, 0.6), (0, 0, 0.75), 0.1, colour, 7)
 
 
 def bench(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: bench."""
     b.box((-0.9, 0.9), (-0.25, 0.25), (0.42, 0.48), (128, 92, 58))
     b.box((-0.9, 0.9), (0.2, 0.27), (0.5, 0.92), (128, 92, 58))
     for x in (-0.75, 0.75):
@@ -209,6 +215,7 @@ def bench(b: MeshBuilder, colour: Colour) -> None:
 
 
 def dirt_heap(b: MeshBuilder, colour: Colour) -> None:
+    """Draws the shape: dirt heap."""
     k = b.rng.uniform(0.6, 1.5)
     b.jitter = 6.0
     b.cylinder((0, 0, 0), (0, 0, 1.2 * k), 1.8 * k, (126, 100, 70), 9, 0.4)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 
-from demo import figures, machines, scenery, vehicles
+from demo import figures, machines, scenery, trucks, vehicles
 from demo.mesh import Colour, Mesh, MeshBuilder
 
 COLOURS: dict[str, Colour] = {
@@ -71,28 +71,28 @@ class Shape:
     mesh: Mesh
 
 
-_F, _M, _S, _V = figures, machines, scenery, vehicles
+_F, _M, _S, _T, _V = figures, machines, scenery, trucks, vehicles
 KINDS: dict[str, Kind] = {
     "sedan": Kind(_V.sedan, "vehicle.car", CAR, "lane"),
     "hatchback": Kind(_V.hatchback, "vehicle.car", CAR, "lane"),
     "suv": Kind(_V.suv, "vehicle.car", CAR, "lane"),
     "van": Kind(_V.van, "vehicle.car", CAR, "lane"),
     "pickup": Kind(_V.pickup, "vehicle.truck", CAR, "lane"),
-    "box truck": Kind(_V.box_truck, "vehicle.truck", WORK, "lane"),
-    "dump truck": Kind(_V.dump_truck, "vehicle.truck", WORK, "lane"),
-    "tanker": Kind(_V.tanker, "vehicle.truck", WORK, "lane"),
-    "flatbed truck": Kind(_V.flatbed_truck, "vehicle.truck", WORK, "lane"),
-    "cement mixer": Kind(_V.cement_mixer, "vehicle.truck", WORK, "lane"),
-    "semi truck": Kind(_V.tractor, "vehicle.truck", WORK, "lane"),
-    "city bus": Kind(_V.city_bus, "vehicle.bus.rigid", WORK, "lane"),
-    "articulated bus": Kind(_V.bus_front, "vehicle.bus.bendy", WORK, "lane"),
+    "box truck": Kind(_T.box_truck, "vehicle.truck", WORK, "lane"),
+    "dump truck": Kind(_T.dump_truck, "vehicle.truck", WORK, "lane"),
+    "tanker": Kind(_T.tanker, "vehicle.truck", WORK, "lane"),
+    "flatbed truck": Kind(_T.flatbed_truck, "vehicle.truck", WORK, "lane"),
+    "cement mixer": Kind(_T.cement_mixer, "vehicle.truck", WORK, "lane"),
+    "semi truck": Kind(_T.tractor, "vehicle.truck", WORK, "lane"),
+    "city bus": Kind(_T.city_bus, "vehicle.bus.rigid", WORK, "lane"),
+    "articulated bus": Kind(_T.bus_front, "vehicle.bus.bendy", WORK, "lane"),
     "articulated bus rear": Kind(
-        _V.bus_rear, "vehicle.bus.bendy", WORK, "tow"),
-    "box trailer": Kind(_V.box_trailer, "vehicle.trailer", WORK, "tow"),
+        _T.bus_rear, "vehicle.bus.bendy", WORK, "tow"),
+    "box trailer": Kind(_T.box_trailer, "vehicle.trailer", WORK, "tow"),
     "flatbed trailer": Kind(
-        _V.flatbed_trailer, "vehicle.trailer", WORK, "tow"),
+        _T.flatbed_trailer, "vehicle.trailer", WORK, "tow"),
     "utility trailer": Kind(
-        _V.utility_trailer, "vehicle.trailer", WORK, "tow"),
+        _T.utility_trailer, "vehicle.trailer", WORK, "tow"),
     "police car": Kind(
         _V.police_car, "vehicle.emergency.police", ("white",), "lane"),
     "ambulance": Kind(
@@ -178,7 +178,7 @@ KINDS: dict[str, Kind] = {
 VARIANTS = 10
 
 
-@lru_cache(maxsize=None)
+@cache
 def scenery_shape(name: str, variant: int) -> Shape:
     """One of ``VARIANTS`` ready pieces of scenery.
 

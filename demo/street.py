@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from demo.town import Layout
+from demo.layout import Actor, Layout
 
 TURN = np.pi
 
@@ -23,14 +20,10 @@ def furnish(lay: Layout) -> None:
 
 def _put(lay: Layout, name: str, s: float, d: float, heading: float = 0.0,
          margin: float = 0.2) -> bool:
-    from demo.town import Actor
-
     return lay.add(Actor(lay.shape(name), s, d, heading), margin)
 
 
 def _houses(lay: Layout) -> None:
-    from demo.town import Actor
-
     rng, road = lay.rng, lay.road
     for side in (-1, 1):
         s = road.start

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
-    from demo.town import Scene
+    from demo.layout import Scene
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def look_of(scene: Scene, rng: np.random.Generator) -> Look:
         "night": ((0.02, 0.02, 0.03), (0.26, 0.26, 0.31), (30, 29, 34), 240),
     }[light]
     if rain:
-        fog *= 0.55
+        fog = int(fog * 0.55)
         if light != "night":
             fog_rgb = (178, 183, 187)
             ambient = (0.78, 0.79, 0.82)
@@ -197,7 +197,7 @@ def _streaks(
     for (x, y), length in zip(starts, lengths, strict=True):
         cv2.line(layer, (int(x), int(y)),
                  (int(x + slant * length), int(y + length)),
-                 int(rng.integers(40, 110)), 1, cv2.LINE_AA)
+                 (int(rng.integers(40, 110)),), 1, cv2.LINE_AA)
     tone = 110.0 if night else 215.0
     share = layer.astype(np.float32)[..., None] / 255
     image *= 1 - share
