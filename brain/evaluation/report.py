@@ -33,6 +33,10 @@ METRICS = {
 """What each metric of the table means."""
 
 DRAWN_POINTS = 60
+"""Points of a curve that is kept to be drawn, over budgets from 0 to 1."""
+
+DIGITS = 5
+"""Decimals of these points."""
 
 
 @dataclass
@@ -41,8 +45,8 @@ class MiningReport:
 
     Attributes:
         rows: the table's rows, see ``table``
-        curves: points of recall against budget to draw: rows of strategy,
-            budget, target, metric, mean, std
+        curves: recall against budget, to draw: one entry per strategy,
+            target and metric with lists ``budget``, ``mean`` and ``std``
         meta: parameters, the pool and its ground truth
     """
 
@@ -63,7 +67,15 @@ class MiningReport:
     @property
     def curve_table(self) -> pd.DataFrame:
         """Recall at many budgets, to draw; columns as in ``table``."""
-        return _frame(self.curves)
+        return _frame(
+            [
+                {**curve, "budget": budget, "mean": mean, "std": std}
+                for curve in self.curves
+                for budget, mean, std in zip(
+                    curve["budget"], curve["mean"], curve["std"], strict=True
+                )
+            ]
+        )
 
     def recall(
         self,
@@ -102,22 +114,22 @@ class MiningReport:
         """Returns the report as plain values, null in place of NaN."""
         return {
             "meta": self.meta,
-            "table": [_no_nan(row) for row in self.rows],
-            "curves": [_no_nan(row) for row in self.curves],
+            "table": _no_nan(self.rows),
+            "curves": _no_nan(self.curves),
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> MiningReport:
         """Rebuilds a report from ``to_dict``."""
         return cls(
-            [_with_nan(row) for row in data["table"]],
-            [_with_nan(row) for row in data["curves"]],
+            _with_nan(data["table"]),
+            _with_nan(data["curves"]),
             dict(data["meta"]),
         )
 
     def to_json(self, path: str | Path | None = None) -> str:
         """Returns the report as JSON and writes it to ``path`` if given."""
-        text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
+        text = json.dumps(self.to_dict(), allow_nan=False)
         if path is not None:
             Path(path).write_text(text + "\n", encoding="utf-8")
         return text
@@ -145,25 +157,25 @@ def summarise(
     rows: list[dict[str, Any]] = []
 
     def add(
-        to: list[dict[str, Any]],
         budget: float,
         target: str,
         metric: str,
         values: Sequence[float] | np.ndarray,
     ) -> None:
+        mean, std = _mean_and_std(np.asarray(values)[:, None])
         cells = (
             strategy,
             float(budget),
             target,
             metric,
-            float(np.mean(values)),
-            # the spread of one seed is unknown, not zero
-            float(np.std(values, ddof=1)) if len(values) > 1 else math.nan,
+            float(mean[0]),
+            float(std[0]),
         )
-        to.append(dict(zip(COLUMNS, cells, strict=True)))
+        rows.append(dict(zip(COLUMNS, cells, strict=True)))
 
     curves: list[dict[str, Any]] = []
     shares = np.unique([*budgets, *np.linspace(0, 1, DRAWN_POINTS + 1)])
+    drawn = [share_count(share, f) for share in shares]
     for kind in ("frame", "instance"):
         recalls = [getattr(run, f"{kind}_recall") for run in runs]
         random = getattr(expected, f"{kind}_recall")
@@ -171,25 +183,33 @@ def summarise(
             of_target = np.stack([r[target] for r in recalls])
             for budget in budgets:
                 k = share_count(budget, f)
-                add(rows, budget, target, f"{kind}_recall", of_target[:, k])
+                add(budget, target, f"{kind}_recall", of_target[:, k])
                 lift = (
                     of_target[:, k] / random[target][k]
                     if random[target][k]
                     else np.full(len(runs), np.nan)
                 )
-                add(rows, budget, target, f"{kind}_lift", lift)
+                add(budget, target, f"{kind}_lift", lift)
             areas = [area(c, share_count(largest, f)) for c in of_target]
-            add(rows, largest, target, f"{kind}_recall_area", areas)
-            for share in shares:
-                k = share_count(share, f)
-                add(curves, share, target, f"{kind}_recall", of_target[:, k])
+            add(largest, target, f"{kind}_recall_area", areas)
+            mean, std = _mean_and_std(of_target[:, drawn])
+            curves.append(
+                {
+                    "strategy": strategy,
+                    "target": target,
+                    "metric": f"{kind}_recall",
+                    "budget": shares.round(DIGITS).tolist(),
+                    "mean": mean.round(DIGITS).tolist(),
+                    "std": std.round(DIGITS).tolist(),
+                }
+            )
     for budget in budgets:
         k = share_count(budget, f)
         for target in runs[0].precision:
             values = [run.precision[target][k] for run in runs]
-            add(rows, budget, target, "precision", values)
+            add(budget, target, "precision", values)
         values = [run.scene_coverage[k] for run in runs]
-        add(rows, budget, ALL, "scene_coverage", values)
+        add(budget, ALL, "scene_coverage", values)
     return rows, curves
 
 
@@ -199,12 +219,27 @@ def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _no_nan(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        k: None if isinstance(v, float) and math.isnan(v) else v
-        for k, v in row.items()
-    }
+def _mean_and_std(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and sample standard deviation over the rows (seeds)."""
+    if len(values) > 1:
+        return values.mean(axis=0), values.std(axis=0, ddof=1)
+    # the spread of a single seed is unknown, not zero
+    return values[0], np.full(values.shape[1], math.nan)
 
 
-def _with_nan(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: math.nan if v is None else v for k, v in row.items()}
+def _no_nan(value: Any) -> Any:
+    """Replaces NaN, which JSON does not know, by None."""
+    if isinstance(value, dict):
+        return {k: _no_nan(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_no_nan(v) for v in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _with_nan(value: Any) -> Any:
+    """Undoes ``_no_nan``, in tables that hold no other None."""
+    if isinstance(value, dict):
+        return {k: _with_nan(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_with_nan(v) for v in value]
+    return math.nan if value is None else value
