@@ -28,6 +28,13 @@ from raremine.brain.objects import ObjectTable, object_array
 SAMPLE_COLUMNS = ("sample_token", "scene_name")
 """Sample fields that every object row carries."""
 
+_FIELD_OF_KIND: dict[str, type[fof.Field]] = {
+    "b": fof.BooleanField,
+    "i": fof.IntField,
+    "u": fof.IntField,
+    "f": fof.FloatField,
+}
+
 WRITE_BATCH = 2000
 """Samples in one bulk write: bounds the memory, costs nothing in speed."""
 
@@ -55,10 +62,16 @@ def resolve(samples: Any, field: str = "objects") -> Scope:
         field: the detections field, used when ``samples`` is a patches view
 
     Raises:
-        RaremineError: if there is no image in the collection
+        RaremineError: if there is no image in the collection, or it is a
+            patches view of another field
     """
     dataset = samples._root_dataset
     if isinstance(samples, fop.PatchesView):
+        if samples.get_field(field) is None:
+            raise RaremineError(
+                f"This patches view does not show field '{field}'; pass "
+                f"field= the field it was made from, or to_patches('{field}')."
+            )
         sample_ids = samples.values("sample_id")
         images = _all_images(dataset).select(list(dict.fromkeys(sample_ids)))
         return Scope(
@@ -119,17 +132,17 @@ def read_objects(
     root = f"{field}.detections"
     known = [n for n in names if scope.dataset.get_field(f"{root}.{n}")]
     sample_names = [n for n in SAMPLE_COLUMNS if scope.dataset.get_field(n)]
-    image_key = (
-        "sample_data_token"
-        if scope.dataset.get_field("sample_data_token") is not None
-        else "filepath"
-    )
-    paths = ["id", f"{root}.id", image_key, *sample_names]
+    has_tokens = scope.dataset.get_field("sample_data_token") is not None
+    image_key = "sample_data_token" if has_tokens else "filepath"
+    paths = ["id", f"{root}.id", image_key, "filepath", *sample_names]
     values = scope.images.values(paths + [f"{root}.{n}" for n in known])
-    by_image = sorted(range(len(values[0])), key=lambda i: values[2][i] or "")
+    by_image = sorted(
+        range(len(values[0])),
+        key=lambda i: (values[2][i] or "", values[3][i]),
+    )
     values = [[column[i] for i in by_image] for column in values]
     sample_ids, label_lists = values[0], values[1]
-    values = values[:2] + values[3:]
+    values = values[:2] + values[4:]
     counts = [len(labels or ()) for labels in label_lists]
 
     label_id = np.array(_flat(label_lists, counts), dtype=str)
@@ -202,16 +215,21 @@ def write_objects(
         dataset: the root dataset
         field: the detections field
         table: says which rows the values belong to
-        columns: attribute name → one value a row; NaN is stored as null
+        columns: attribute name → one value a row; NaN is stored as null. An
+            attribute that the schema lacks gets the type of its values; one
+            that has none yet (all ``None``) is left out
     """
-    if not columns or not len(table):
-        return
+    types = {name: _field_type(values) for name, values in columns.items()}
     declare_columns(
-        dataset,
-        field,
-        {name: _field_type(values) for name, values in columns.items()},
+        dataset, field, {n: ftype for n, ftype in types.items() if ftype}
     )
-    plain = {n: [_plain(v) for v in values] for n, values in columns.items()}
+    if not len(table):
+        return
+    plain = {
+        name: [_plain(v) for v in values]
+        for name, values in columns.items()
+        if types[name] or dataset.get_field(f"{field}.detections.{name}")
+    }
     for name, values in plain.items():
         if len(values) != len(table):
             raise RaremineError(
@@ -262,7 +280,8 @@ def write_frames(
 
     Args:
         dataset: the root dataset
-        sample_tokens: nuScenes sample tokens
+        sample_tokens: nuScenes sample tokens; sample ids where the dataset
+            has none
         columns: field name → one value a token
     """
     by_token = {
@@ -272,10 +291,15 @@ def write_frames(
         for name, values in columns.items()
     }
     samples = all_slices(dataset)
-    sample_ids, tokens = samples.values(["id", "sample_token"])
+    has_tokens = dataset.get_field("sample_token") is not None
+    sample_ids, tokens = samples.values(
+        ["id", "sample_token" if has_tokens else "id"]
+    )
     for name, values in columns.items():
+        ftype = _field_type(values)
         if dataset.get_field(name) is None:
-            ftype = _field_type(values)
+            if ftype is None:
+                continue
             subfield = fof.StringField if ftype is fof.ListField else None
             dataset.add_sample_field(name, ftype, subfield=subfield)
         dataset.set_values(
@@ -332,7 +356,12 @@ def _empty_table(names: Sequence[str]) -> ObjectTable:
     return ObjectTable(np.empty(0, str), np.empty(0, str), columns)
 
 
-def _field_type(values: Sequence[Any] | np.ndarray) -> type[fof.Field]:
+def _field_type(
+    values: Sequence[Any] | np.ndarray,
+) -> type[fof.Field] | None:
+    """Returns the field class of a column, None if its values do not say."""
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
+        return _FIELD_OF_KIND[values.dtype.kind]
     sample = next((v for v in values if v is not None), None)
     if isinstance(sample, (bool, np.bool_)):
         return fof.BooleanField
@@ -342,7 +371,9 @@ def _field_type(values: Sequence[Any] | np.ndarray) -> type[fof.Field]:
         return fof.StringField
     if isinstance(sample, (list, tuple)):
         return fof.ListField
-    return fof.FloatField
+    if isinstance(sample, (float, np.floating)):
+        return fof.FloatField
+    return None
 
 
 def _plain(value: Any) -> Any:

@@ -17,6 +17,7 @@ from typing import Any
 import fiftyone as fo
 import fiftyone.brain as fob
 import numpy as np
+from bson import ObjectId
 from fiftyone.brain.internal.core.lancedb import (
     LanceDBSimilarity,
     LanceDBSimilarityConfig,
@@ -31,6 +32,10 @@ def raremine_home() -> Path:
     """Returns RAREMINE_HOME or ~/.fiftyone/raremine, where indexes lie."""
     home = os.environ.get("RAREMINE_HOME")
     return Path(home) if home else Path.home() / ".fiftyone" / "raremine"
+
+
+REMOVED_AT_ONCE = 5000
+"""Vectors named in one deletion: a condition has to be parsed."""
 
 
 class CropIndexConfig(LanceDBSimilarityConfig):
@@ -133,9 +138,11 @@ class CropIndexResults(LanceDBSimilarityIndex):
             "sample_id",
             sample_ids,
         )
-        if self._table is not None and ids is not None and len(ids):
-            names = ", ".join(f"'{i}'" for i in ids)
-            self._table.delete(f"{column} IN ({names})")
+        ids = [] if ids is None or self._table is None else list(ids)
+        for start in range(0, len(ids), REMOVED_AT_ONCE):
+            names = ids[start : start + REMOVED_AT_ONCE]
+            listed = ", ".join(f"'{i}'" for i in names)
+            self._table.delete(f"{column} IN ({listed})")
         if reload:
             self.reload()
 
@@ -217,7 +224,8 @@ def create_index(
         model=_Placeholder(),
         backend=CropIndexConfig,
         brain_key=brain_key,
-        table_name=f"{brain_key}_{dataset._doc.id}",
+        # never a name that was used before: a renamed run keeps its table
+        table_name=f"{brain_key}_{ObjectId()}",
         index_dir=index_dir,
         embedder=embedder,
         params=params,

@@ -13,7 +13,7 @@ from raremine.brain.columns import Scope, declare_columns, resolve
 from raremine.brain.errors import RaremineError
 from raremine.brain.models.protocols import DetectedBoxes, Detector
 from raremine.brain.progress import Progress, ProgressArgument
-from raremine.brain.runs import record_run, run_params
+from raremine.brain.runs import check_key, record_run, run_params
 from raremine.brain.stream.images import Decoded, decode_ahead
 from raremine.brain.summary import StageSummary
 
@@ -43,7 +43,8 @@ def detect(
     dataset = scope.dataset
     identity = detector.identity()
     run_key = f"{field}_detect"
-    _check_model(dataset, run_key, field, identity, overwrite)
+    check_key(dataset, run_key, "detection")
+    _check_model(scope, run_key, field, identity, overwrite)
     _declare(dataset, field)
     if overwrite:
         _clear(scope, field)
@@ -51,6 +52,15 @@ def detect(
     total = len(todo)
     skipped = len(scope.images) - total
 
+    # first, so that a rerun after a kill knows what made the part it finds
+    record_run(
+        dataset,
+        run_key,
+        "detection",
+        field=field,
+        fields=[field, f"{field}_status", f"{field}_reason"],
+        params={"detector": identity, "field": field},
+    )
     found = 0
     source = _ids_and_paths(todo)
     with Progress(total, "Detecting objects", progress) as bar:
@@ -73,31 +83,34 @@ def detect(
                 chunk = []
             bar.add(len(batch))
         _write(dataset, field, chunk)
-    record_run(
-        dataset,
-        run_key,
-        "detection",
-        field=field,
-        fields=[field, f"{field}_status", f"{field}_reason"],
-        params={"detector": identity, "field": field},
-    )
     summary.count(images=total, objects=found, skipped=skipped)
     return summary.to_dict()
 
 
 def _check_model(
-    dataset: fo.Dataset,
+    scope: Scope,
     key: str,
     field: str,
     identity: dict[str, Any],
     overwrite: bool,
 ) -> None:
+    dataset = scope.dataset
     recorded = run_params(dataset, key)
-    if recorded is None or overwrite:
+    if recorded is None:
         return
     made_by = recorded.get("detector", {})
     changed = sorted(k for k in identity if identity[k] != made_by.get(k))
-    if changed:
+    if changed and overwrite:
+        others = set(resolve(dataset).images.exists(field).values("id"))
+        others -= set(scope.images.values("id"))
+        if others:
+            raise RaremineError(
+                f"Field '{field}' of dataset '{dataset.name}' also has "
+                f"{len(others)} images outside this view, made with other "
+                f"settings ({', '.join(changed)}). Pass the whole dataset, "
+                "or another field."
+            )
+    elif changed:
         was = ", ".join(f"{k}={made_by.get(k)}" for k in changed)
         now = ", ".join(f"{k}={identity[k]}" for k in changed)
         raise RaremineError(

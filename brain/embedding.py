@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import fiftyone as fo
+import fiftyone.core.fields as fof
 import numpy as np
 
 from raremine.brain.columns import (
+    Scope,
+    declare_columns,
     has_objects,
     read_objects,
     resolve,
@@ -63,16 +66,20 @@ def embed(
         "normalize": normalize,
         "field": field,
     }
+    table = read_objects(scope, field, ["bounding_box", "embedding_status"])
     index = _index(
-        scope.dataset, field, brain_key, params, loader, index_dir, overwrite
+        scope, field, brain_key, params, loader, index_dir, overwrite, table
     )
-    table = read_objects(scope, field, ["bounding_box"])
+    _declare(scope.dataset, field)
     have = index.stored_ids()
     missing = np.array([i not in have for i in table.label_id], dtype=bool)
     todo = table.take(missing)
+    # an interrupted run may have stored vectors and not said so
+    unsaid = table.take(~missing & (table["embedding_status"] != "ok"))
+    _write_status(scope.dataset, field, unsaid, range(len(unsaid)), {})
 
     reasons: dict[int, str] = {}
-    done: list[int] = []
+    done = 0
 
     def failed(row: int, path: str, reason: str) -> None:
         reasons[row] = reason
@@ -87,6 +94,8 @@ def embed(
                 overwrite=False,
                 reload=False,
             )
+        _write_status(scope.dataset, field, todo, rows, reasons)
+        reasons.clear()
 
     with Progress(len(todo), "Embedding objects", progress) as bar:
         rows: list[int] = []
@@ -105,16 +114,15 @@ def embed(
                     continue
                 rows.append(row)
                 vectors.append(_unit(vector, normalize)[None])
-                done.append(row)
+                done += 1
             if len(rows) >= CHUNK:
                 flush(rows, vectors)
                 rows, vectors = [], []
             bar.add(len(batch))
         flush(rows, vectors)
     index.reload()
-    _write_status(scope.dataset, field, todo, done, reasons)
     summary.count(
-        objects=len(done),
+        objects=done,
         skipped=int((~missing).sum()),
         dim=int(embedder.dim),
     )
@@ -122,14 +130,17 @@ def embed(
 
 
 def _index(
-    dataset: fo.Dataset,
+    scope: Scope,
     field: str,
     brain_key: str,
     params: Mapping[str, Any],
     loader: Mapping[str, Any] | None,
     index_dir: str | None,
     overwrite: bool,
+    table: ObjectTable,
 ) -> CropIndexResults:
+    """Opens the index without the vectors that are to be redone."""
+    dataset = scope.dataset
     if dataset.has_brain_run(brain_key):
         config = dataset.get_brain_info(brain_key).config
         if not isinstance(config, CropIndexConfig):
@@ -138,20 +149,39 @@ def _index(
                 f"belongs to a '{config.type}' run of another kind; choose "
                 "another key."
             )
-        if overwrite:
-            dataset.delete_brain_run(brain_key)
-        elif config.params != dict(params):
-            changed = sorted(
-                k for k in params if params[k] != config.params.get(k)
-            )
+        changed = sorted(
+            k for k in params if params[k] != config.params.get(k)
+        )
+        if changed and not overwrite:
             raise RaremineError(
                 f"Embeddings '{brain_key}' of dataset '{dataset.name}' were "
                 f"made with other settings ({', '.join(changed)}). Pass "
                 "overwrite=True to redo them, or another brain_key to keep "
                 "both."
             )
-        else:
-            return open_index(dataset, brain_key)
+        index = open_index(dataset, brain_key)
+        everything = set(read_objects(dataset, field).label_id)
+        stored = index.stored_ids()
+        others = (stored & everything) - set(table.label_id)
+        if changed and others:
+            raise RaremineError(
+                f"Embeddings '{brain_key}' of dataset '{dataset.name}' also "
+                f"hold {len(others)} objects outside this view, made with "
+                f"other settings ({', '.join(changed)}). Pass the whole "
+                "dataset, or another brain_key."
+            )
+        # labels that were deleted since would answer similarity queries
+        gone = stored - everything
+        if overwrite:
+            gone |= set(table.label_id)
+        if not changed:
+            index.remove_from_index(label_ids=sorted(gone))
+            if loader and index.config.embedder != dict(loader):
+                # the same weights, found elsewhere now
+                index.config.embedder = dict(loader)
+                index.save_config()
+            return index
+        dataset.delete_brain_run(brain_key)
     return create_index(
         dataset,
         field,
@@ -169,11 +199,22 @@ def _unit(vector: np.ndarray, normalize: bool) -> np.ndarray:
     return vector / length if length else vector
 
 
+def _declare(dataset: fo.Dataset, field: str) -> None:
+    declare_columns(
+        dataset,
+        field,
+        {
+            "embedding_status": fof.StringField,
+            "embedding_reason": fof.StringField,
+        },
+    )
+
+
 def _write_status(
     dataset: fo.Dataset,
     field: str,
     table: ObjectTable,
-    done: list[int],
+    done: Iterable[int],
     reasons: Mapping[int, str],
 ) -> None:
     rows = np.array(sorted([*done, *reasons]), dtype=int)

@@ -16,6 +16,7 @@ from typing import Any
 import fiftyone as fo
 import fiftyone.core.brain as fob
 
+from raremine.brain.columns import all_slices
 from raremine.brain.errors import MissingStageError, RaremineError
 
 RECORDED_PACKAGES = (
@@ -39,6 +40,7 @@ class MiningStageConfig(fob.BrainMethodConfig):
         fields (None): paths that the run owns and deletes with itself
         params (None): every parameter actually used
         versions (None): versions of the libraries that did the work
+        tag (None): sample tag that the run owns and removes with itself
     """
 
     def __init__(
@@ -48,9 +50,11 @@ class MiningStageConfig(fob.BrainMethodConfig):
         fields: Sequence[str] | None = None,
         params: Mapping[str, Any] | None = None,
         versions: Mapping[str, str] | None = None,
+        tag: str | None = None,
         **kwargs: Any,
     ) -> None:
         self.stage = stage
+        self.tag = tag
         self.field = field
         self.fields = list(fields or ())
         self.params = dict(params or {})
@@ -80,8 +84,12 @@ class MiningStage(fob.BrainMethod):
         """Keeps the fields: their names do not hold the key."""
 
     def cleanup(self, samples: Any, key: str) -> None:
-        """Deletes the fields that the run owns."""
+        """Deletes the fields and the tag that the run owns."""
         dataset = samples._root_dataset
+        if self.config.tag:
+            all_slices(dataset).match_tags(self.config.tag).untag_samples(
+                self.config.tag
+            )
         for path in self.get_fields(samples, key):
             dataset.delete_sample_field(path)
 
@@ -129,6 +137,7 @@ def record_run(
     fields: Iterable[str] = (),
     params: Mapping[str, Any] | None = None,
     results: Mapping[str, Any] | None = None,
+    tag: str | None = None,
 ) -> None:
     """Records a finished stage under a brain key, replacing an older record.
 
@@ -140,29 +149,23 @@ def record_run(
         fields (()): label or sample paths that the run owns
         params (None): every parameter actually used, JSON-able
         results (None): results, JSON-able
+        tag (None): sample tag that the run owns
 
     Raises:
         RaremineError: if the key is taken by a run of another kind
     """
-    if not key.isidentifier():
-        raise RaremineError(
-            f"'{key}' cannot name a run: use letters, digits and "
-            "underscores, not starting with a digit."
-        )
+    check_key(dataset, key, stage)
+    owned = list(fields)
+    if dataset.has_brain_run(key):
+        # what an earlier run of this stage made goes with its record too
+        owned += dataset.get_brain_info(key).config.fields
     config = MiningStageConfig(
         stage=stage,
         field=field,
-        fields=list(fields),
+        fields=list(dict.fromkeys(owned)),
         params=params,
         versions=library_versions(),
     )
-    if dataset.has_brain_run(key):
-        old = dataset.get_brain_info(key).config
-        if getattr(old, "stage", None) != stage:
-            raise RaremineError(
-                f"Brain key '{key}' of dataset '{dataset.name}' belongs to a "
-                f"'{old.type}' run; choose another key or delete that run."
-            )
     method = config.build()
     # cleanup would delete the fields that were just written
     method.register_run(dataset, key, cleanup=False)
@@ -178,6 +181,33 @@ def record_run(
         # a key without results would look like a run that succeeded
         MiningStage.delete_run(dataset, key, cleanup=False)
         raise
+
+
+def check_key(dataset: fo.Dataset, key: str, stage: str) -> None:
+    """Checks, before any work, that a stage may record itself under a key.
+
+    Args:
+        dataset: the root dataset
+        key: the brain key
+        stage: the stage's name
+
+    Raises:
+        RaremineError: if the key is no Python identifier, or is taken by a
+            run of another kind
+    """
+    if not key.isidentifier():
+        raise RaremineError(
+            f"'{key}' cannot name a run: use letters, digits and "
+            "underscores, not starting with a digit."
+        )
+    if not dataset.has_brain_run(key):
+        return
+    old = dataset.get_brain_info(key).config
+    if getattr(old, "stage", None) != stage:
+        raise RaremineError(
+            f"Brain key '{key}' of dataset '{dataset.name}' belongs to a "
+            f"'{old.type}' run; choose another key or delete that run."
+        )
 
 
 def run_params(dataset: fo.Dataset, key: str) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ import numpy as np
 from raremine.brain.captions.parsing import Caption, parse_answer
 from raremine.brain.captions.prompts import build_prompt
 from raremine.brain.columns import (
+    Scope,
     declare_columns,
     has_objects,
     read_objects,
@@ -22,7 +23,7 @@ from raremine.brain.errors import MissingStageError, RaremineError
 from raremine.brain.models.protocols import Captioner
 from raremine.brain.objects import ObjectTable
 from raremine.brain.progress import Progress, ProgressArgument
-from raremine.brain.runs import record_run, run_params
+from raremine.brain.runs import check_key, record_run, run_params
 from raremine.brain.stream.batches import crop_batches, image_objects
 from raremine.brain.summary import StageSummary
 
@@ -86,14 +87,22 @@ def caption(
         "hint": hint,
     }
     run_key = f"{field}_captions"
-    _check_model(dataset, run_key, params, overwrite)
+    check_key(dataset, run_key, "captions")
+    changed = _check_model(scope, field, run_key, params, overwrite)
     status = table["caption_status"]
     done = chosen & (status == "ok") & (not overwrite)
     todo = table.take(chosen & ~done)
     _declare(dataset, field)
-    never = table.take(~chosen & (status != "ok") & (status != "skipped"))
+    # first, so that a rerun after a kill knows what made the part it finds
+    _record(dataset, run_key, field, params, {})
+    kept = (status == "ok") & (not changed)
+    never = table.take(~chosen & ~kept & (status != "skipped"))
+    blank = {name: [None] * len(never) for name in COLUMNS}
     write_objects(
-        dataset, field, never, {"caption_status": ["skipped"] * len(never)}
+        dataset,
+        field,
+        never,
+        {**blank, "caption_status": ["skipped"] * len(never)},
     )
 
     counts: dict[str, int] = {}
@@ -143,19 +152,8 @@ def caption(
                 )
             bar.add(len(batch))
         flush()
-    root = f"{field}.detections"
-    record_run(
-        dataset,
-        run_key,
-        "captions",
-        field=field,
-        fields=[f"{root}.{name}" for name in COLUMNS],
-        params=params,
-        results={"status": counts},
-    )
-    summary.count(
-        objects=len(todo), skipped=int(done.sum()), **{"status": counts}
-    )
+    _record(dataset, run_key, field, params, counts)
+    summary.count(objects=len(todo), skipped=int(done.sum()), status=counts)
     return summary.to_dict()
 
 
@@ -203,15 +201,57 @@ def candidate_rows(
 
 
 def _check_model(
-    dataset: fo.Dataset, key: str, params: dict[str, Any], overwrite: bool
-) -> None:
+    scope: Scope,
+    field: str,
+    key: str,
+    params: dict[str, Any],
+    overwrite: bool,
+) -> bool:
+    """Returns whether earlier captions were made with other settings."""
+    dataset = scope.dataset
     recorded = run_params(dataset, key)
-    if recorded is None or overwrite or recorded == params:
-        return
+    if recorded is None or recorded == params:
+        return False
     changed = sorted(k for k in params if params[k] != recorded.get(k))
-    raise RaremineError(
-        f"Captions of dataset '{dataset.name}' were made with other settings "
-        f"({', '.join(changed)}). Pass overwrite=True to redo them."
+    if not overwrite:
+        raise RaremineError(
+            f"Captions of dataset '{dataset.name}' were made with other "
+            f"settings ({', '.join(changed)}). Pass overwrite=True to redo "
+            "them."
+        )
+    table = read_objects(dataset, field, ["caption_status"])
+    ours = set(read_objects(scope, field).label_id)
+    others = sum(
+        status not in (None, "skipped") and label_id not in ours
+        for label_id, status in zip(
+            table.label_id, table["caption_status"], strict=True
+        )
+    )
+    if others:
+        raise RaremineError(
+            f"Dataset '{dataset.name}' has captions of {others} objects "
+            "outside this view, made with other settings "
+            f"({', '.join(changed)}). Pass the whole dataset."
+        )
+    return True
+
+
+def _record(
+    dataset: fo.Dataset,
+    key: str,
+    field: str,
+    params: dict[str, Any],
+    counts: dict[str, int],
+) -> None:
+    root = f"{field}.detections"
+    record_run(
+        dataset,
+        key,
+        "captions",
+        field=field,
+        fields=[f"{root}.{name}" for name in COLUMNS],
+        params=params,
+        results={"status": counts},
     )
 
 
@@ -236,7 +276,10 @@ def _ask(
 ) -> list[tuple[str, str | None]]:
     """Returns (answer, error) per crop; one bad crop costs only itself."""
     try:
-        return [(a, None) for a in captioner.caption(crops, prompts)]
+        answers = captioner.caption(crops, prompts)
+        if len(answers) != len(crops):
+            raise ValueError(f"{len(answers)} answers for {len(crops)} crops")
+        return [(str(answer), None) for answer in answers]
     except Exception as error:
         if len(crops) == 1:
             return [("", f"{type(error).__name__}: {error}")]

@@ -24,7 +24,7 @@ from raremine.brain.novelty.frequency import (
 from raremine.brain.novelty.keywords import caption_keywords
 from raremine.brain.novelty.pareto import pareto_fronts
 from raremine.brain.objects import ObjectTable
-from raremine.brain.runs import record_run
+from raremine.brain.runs import check_key, record_run
 from raremine.brain.summary import StageSummary
 
 LISTED_KEYWORDS = 1000
@@ -51,6 +51,8 @@ def score_keywords(
         )
     scope = resolve(samples, field)
     dataset = scope.dataset
+    brain_key = brain_key or f"{field}_novelty"
+    check_key(dataset, brain_key, "novelty")
     if dataset.get_field(f"{field}.detections.caption_status") is None:
         raise MissingStageError(
             f"Objects '{field}' of dataset '{dataset.name}' have no captions; "
@@ -59,8 +61,12 @@ def score_keywords(
     table = read_objects(
         scope, field, ["caption", "caption_keywords", "caption_status"]
     )
-    table = table.take(table["caption_status"] == "ok")
-    keywords = [_keywords(table, row, source) for row in range(len(table))]
+    # all rows are written: a caption that is gone takes its novelty along
+    captioned = table["caption_status"] == "ok"
+    keywords = [
+        _keywords(table, row, source) if captioned[row] else ()
+        for row in range(len(table))
+    ]
     scores = novelty_scores(keywords, pooling=pooling, min_count=min_count)
     declare_columns(
         dataset, field, {"keywords": fof.ListField, "novelty": fof.FloatField}
@@ -69,14 +75,20 @@ def score_keywords(
         dataset,
         field,
         table,
-        {"keywords": [list(words) for words in keywords], "novelty": scores},
+        {
+            "keywords": [
+                list(words) if has else None
+                for words, has in zip(keywords, captioned, strict=True)
+            ],
+            "novelty": scores,
+        },
     )
     counts = document_frequency(keywords)
     rare = sorted(counts.items(), key=lambda item: (item[1], item[0]))
     root = f"{field}.detections"
     record_run(
         dataset,
-        brain_key or f"{field}_novelty",
+        brain_key,
         "novelty",
         field=field,
         fields=[f"{root}.keywords", f"{root}.novelty"],
@@ -86,11 +98,11 @@ def score_keywords(
             "source": source,
         },
         results={
-            "objects": len(table),
+            "objects": int(captioned.sum()),
             "keywords": dict(rare[:LISTED_KEYWORDS]),
         },
     )
-    summary.count(objects=len(table), keywords=len(counts))
+    summary.count(objects=int(captioned.sum()), keywords=len(counts))
     return summary.to_dict()
 
 
@@ -108,7 +120,9 @@ def rank(
     summary = StageSummary("rank_pareto")
     scope = resolve(samples, field)
     dataset = scope.dataset
-    names = [signal.lstrip("-") for signal in signals]
+    brain_key = brain_key or f"{field}_pareto"
+    check_key(dataset, brain_key, "pareto")
+    names = [signal.removeprefix("-") for signal in signals]
     _check_signals(dataset, field, names, has_objects(scope, field))
     table = read_objects(scope, field, names)
     values = np.column_stack(
@@ -118,25 +132,26 @@ def rank(
         ]
     )
     # an object without any of the signals takes part in no comparison
-    table_rows = np.isfinite(values).any(axis=1)
-    table, values = table.take(table_rows), values[table_rows]
-    fronts = pareto_fronts(values)
-    write_objects(
-        dataset, field, table, {"pareto_front": [int(f) for f in fronts]}
-    )
+    compared = np.isfinite(values).any(axis=1)
+    fronts = pareto_fronts(values[compared])
+    place: list[int | None] = [None] * len(table)
+    for row, front in zip(np.flatnonzero(compared), fronts, strict=True):
+        place[row] = int(front)
+    declare_columns(dataset, field, {"pareto_front": fof.IntField})
+    write_objects(dataset, field, table, {"pareto_front": place})
     write_frame_summary(dataset, field)
     sizes = np.bincount(fronts).tolist() if len(fronts) else []
     record_run(
         dataset,
-        brain_key or f"{field}_pareto",
+        brain_key,
         "pareto",
         field=field,
         fields=[f"{field}.detections.pareto_front"],
         params={"signals": list(signals)},
-        results={"objects": len(table), "front_sizes": sizes},
+        results={"objects": len(fronts), "front_sizes": sizes},
     )
     summary.count(
-        objects=len(table),
+        objects=len(fronts),
         fronts=len(sizes),
         first_front=sizes[0] if sizes else 0,
     )

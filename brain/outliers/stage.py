@@ -26,7 +26,12 @@ from raremine.brain.outliers.isolation_forest import isolation_forest_scores
 from raremine.brain.outliers.knn import knn_scores
 from raremine.brain.outliers.lof import class_lof_scores, lof_scores
 from raremine.brain.outliers.tsne_knn import tsne_knn_scores
-from raremine.brain.runs import fingerprint, record_run, run_params
+from raremine.brain.runs import (
+    check_key,
+    fingerprint,
+    record_run,
+    run_params,
+)
 from raremine.brain.summary import StageSummary
 
 Scorer = Callable[[np.ndarray, np.ndarray, int, int], np.ndarray]
@@ -72,6 +77,7 @@ def score(
         )
     scope = resolve(samples, field)
     dataset = scope.dataset
+    check_key(dataset, brain_key, "outliers")
     everything = read_objects(scope, field, ["label"])
     vectors, rows = vectors_of(dataset, embeddings, everything)
     table = everything.take(rows)
@@ -101,7 +107,11 @@ def score(
         [name for name in methods if flags[name][row]]
         for row in range(len(table))
     ]
-    declare_columns(dataset, field, {"outlier_by": fof.ListField})
+    declare_columns(
+        dataset,
+        field,
+        {"outlier": fof.BooleanField, "outlier_by": fof.ListField},
+    )
     write_objects(
         dataset,
         field,

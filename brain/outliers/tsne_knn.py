@@ -24,7 +24,9 @@ def tsne_map(vectors: np.ndarray, *, seed: int = 42) -> np.ndarray:
     from sklearn.manifold import TSNE
 
     n = len(vectors)
-    perplexity = min(30, max(5, n - 1), (n - 1) / 1.01)
+    perplexity: float = min(30, max(5, n - 1))
+    if perplexity >= n:
+        perplexity = (n - 1) / 1.01
     points = TSNE(
         n_components=2, perplexity=perplexity, random_state=seed
     ).fit_transform(vectors)
