@@ -770,7 +770,7 @@ def mine(
         recipe (None): as for ``select_frames``, None = random 10 % and
             target 10 %
         field ("objects"): detections field; brain keys are named after it
-        name (None): name of the selection, None = ``<field>_selection``
+        name (None): name of the selection and its tag, None = ``mined``
         seed (0): seed of the selection and of sub-sampling
         out_dir (None): folder for the token list, None = no export
         evaluate (None): whether to measure against ground truth, None = if

@@ -175,7 +175,7 @@ def run_pipeline(
         lambda: rmb.select_frames(
             dataset,
             recipe or DEFAULT_RECIPE,
-            name=name or f"{field}_selection",
+            name=name or selection_name(field),
             seed=seed,
             field=field,
         ),
@@ -208,9 +208,14 @@ def run_pipeline(
         "selection": selection.to_dict(),
         "views": views,
         "export": None if exported is None else str(exported),
-        "evaluation": None if report is None else report.to_json(),
+        "evaluation": None if report is None else report.to_dict(),
         "evaluation_skipped": why_not,
     }
+
+
+def selection_name(field: str) -> str:
+    """Returns the name of the selection that ``mine`` makes by default."""
+    return "mined" if field == "objects" else f"mined_{field}"
 
 
 class _Run:

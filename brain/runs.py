@@ -165,6 +165,7 @@ def record_run(
         fields=list(dict.fromkeys(owned)),
         params=params,
         versions=library_versions(),
+        tag=tag,
     )
     method = config.build()
     # cleanup would delete the fields that were just written

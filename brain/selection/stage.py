@@ -93,6 +93,7 @@ def select_frames(
             "number": _next_number(dataset),
         },
         results={"selection": selection.to_dict()},
+        tag=selection.name,
     )
     _tag(dataset, selection)
     return selection
@@ -150,7 +151,6 @@ def delete_selection(dataset: fo.Dataset, name: str) -> None:
     """
     dataset = dataset._root_dataset
     load_selection(dataset, name)
-    all_slices(dataset).match_tags(name).untag_samples(name)
     dataset.delete_brain_run(_key_of(dataset, name))
 
 

@@ -1,0 +1,167 @@
+"""The whole job on real input: one nuScenes keyframe, real YOLOv8n weights.
+
+Embedder and captioner are the demo models: they know rendered worlds only,
+so nothing is asserted about what they say of real crops, only that every
+stage has filled in its part.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import fiftyone as fo
+import numpy as np
+import pytest
+
+import raremine.brain as rmb
+
+CAMERAS = {
+    "CAM_FRONT",
+    "CAM_FRONT_LEFT",
+    "CAM_FRONT_RIGHT",
+    "CAM_BACK",
+    "CAM_BACK_LEFT",
+    "CAM_BACK_RIGHT",
+}
+
+
+@pytest.fixture(scope="module")
+def mined(shared_dir, repo_root, tmp_path_factory):
+    weights = repo_root / "demo" / "weights"
+    if not (weights / "embedder").is_dir():
+        pytest.skip("demo/weights is absent: run `python demo/train.py`")
+    out = tmp_path_factory.mktemp("selection")
+    dataset = rmb.load_nuscenes(
+        shared_dir / "nuscenes-keyframe",
+        "v1.0-mini",
+        "real-input",
+        overwrite=True,
+        media_dir=tmp_path_factory.mktemp("media"),
+    )
+    result = rmb.mine(
+        dataset,
+        detector=str(shared_dir / "models" / "yolov8n_int8.onnx"),
+        embedder=str(weights / "embedder"),
+        captioner=str(weights / "captioner"),
+        recipe={"random": 1.0},
+        out_dir=out,
+    )
+    yield dataset, result, out
+    dataset.delete()
+
+
+@pytest.fixture(scope="module")
+def devkit(shared_dir):
+    nuscenes = pytest.importorskip("nuscenes.nuscenes")
+    return nuscenes.NuScenes(
+        "v1.0-mini", str(shared_dir / "nuscenes-keyframe"), verbose=False
+    )
+
+
+def images(dataset: fo.Dataset):
+    return dataset.select_group_slices(media_type="image")
+
+
+def test_every_camera_has_detections(mined) -> None:
+    dataset, result, _ = mined
+    found = dict(
+        zip(
+            images(dataset).values("group.name"),
+            images(dataset).values("objects.detections.label"),
+            strict=True,
+        )
+    )
+    assert set(found) == CAMERAS
+    assert all(found.values())
+    assert "truck" in found["CAM_FRONT"]
+    assert result["images"] == 6
+    assert result["objects"] == sum(map(len, found.values()))
+    assert result["failures"] == sum(s["failures"] for s in result["stages"])
+
+
+def test_every_object_carries_every_stage(mined) -> None:
+    dataset, _, _ = mined
+    objects = [d for s in images(dataset) for d in s.objects.detections]
+    for detection in objects:
+        assert np.isfinite(detection.isolation_forest)
+        assert np.isfinite(detection.knn)
+        assert detection.outlier in (True, False)
+        assert 0 < detection.outlier_score < 1
+        assert detection.caption_status in (
+            "ok",
+            "unparsable",
+            "refused",
+            "skipped",
+        )
+        assert detection.concept
+        assert 0 < detection.concept_score <= 1
+        assert detection.group in ("target", "rare", "common")
+        assert detection.concept in detection.reason
+        assert detection.pareto_front >= 0
+    assert any(d.outlier for d in objects)
+    assert any(d.caption_status != "skipped" for d in objects)
+
+
+def test_target_group_follows_the_detectors_truck(mined) -> None:
+    dataset, result, _ = mined
+    assert result["groups"]["target"] >= 1
+    assert set(dataset.values("mining_group")) == {"target"}
+    assert dataset.list_saved_views() == [
+        "Target",
+        "Rare",
+        "Target/Rare selection",
+    ]
+    assert len(dataset.load_saved_view("Target")) == 1
+
+
+def test_tokens_are_the_devkits(mined, devkit) -> None:
+    dataset, result, out = mined
+    every = dataset.select_group_slices(
+        dataset.group_slices, _allow_mixed=True
+    )
+    assert set(every.values("sample_data_token")) == {
+        row["token"] for row in devkit.sample_data if row["is_key_frame"]
+    }
+    assert set(every.values("sample_token")) == {
+        row["token"] for row in devkit.sample
+    }
+    tokens = json.loads(Path(result["export"]).read_text())
+    assert devkit.sample[0]["token"] in json.dumps(tokens)
+    assert list(out.glob("*.csv"))
+
+
+def test_cuboids_are_the_devkits(mined, devkit) -> None:
+    dataset, _, _ = mined
+    dataset.group_slice = "LIDAR_TOP"
+    sample = dataset.first()
+    dataset.group_slice = dataset.default_group_slice
+    cuboids = {d.ann_token: d for d in sample.ground_truth.detections}
+    assert len(cuboids) == 69
+    assert set(cuboids) == {a["token"] for a in devkit.sample_annotation}
+    for annotation in devkit.sample_annotation:
+        width, length, height = annotation["size"]
+        assert cuboids[annotation["token"]].dimensions == pytest.approx(
+            [length, width, height]
+        )
+
+
+def test_a_second_run_has_nothing_to_detect_embed_or_map(
+    mined, shared_dir, repo_root
+) -> None:
+    dataset, first, _ = mined
+    weights = repo_root / "demo" / "weights"
+    again = rmb.mine(
+        dataset,
+        detector=str(shared_dir / "models" / "yolov8n_int8.onnx"),
+        embedder=str(weights / "embedder"),
+        captioner=str(weights / "captioner"),
+        recipe={"random": 1.0},
+    )
+    stages = {s["stage"]: s for s in again["stages"]}
+    assert stages["detect_objects"]["images"] == 0
+    assert stages["embed_objects"]["objects"] == 0
+    assert stages["score_outliers"]["objects"] == 0
+    assert stages["map_objects"]["objects"] == 0
+    assert again["groups"] == first["groups"]
+    assert again["selection"]["tokens"] == first["selection"]["tokens"]
