@@ -1,0 +1,33 @@
+"""What the App shows: one operator a file, thin over the SDK."""
+
+from __future__ import annotations
+
+from raremine.operators.caption_objects import CaptionObjects
+from raremine.operators.detect_objects import DetectObjects
+from raremine.operators.embed_objects import EmbedObjects
+from raremine.operators.evaluate_mining import EvaluateMining
+from raremine.operators.export_selection import ExportSelection
+from raremine.operators.load_nuscenes import LoadNuscenes
+from raremine.operators.map_objects import MapObjects
+from raremine.operators.match_concepts import MatchConcepts
+from raremine.operators.mine import Mine
+from raremine.operators.rank_pareto import RankPareto
+from raremine.operators.score_novelty import ScoreNovelty
+from raremine.operators.score_outliers import ScoreOutliers
+from raremine.operators.select_frames import SelectFrames
+
+OPERATORS = (
+    LoadNuscenes,
+    DetectObjects,
+    EmbedObjects,
+    ScoreOutliers,
+    MapObjects,
+    CaptionObjects,
+    MatchConcepts,
+    ScoreNovelty,
+    RankPareto,
+    SelectFrames,
+    ExportSelection,
+    EvaluateMining,
+    Mine,
+)

@@ -1,0 +1,45 @@
+"""Detect objects on the camera images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import raremine.brain as rmb
+from raremine.operators.forms import Form
+from raremine.operators.stage_operator import StageOperator
+from raremine.operators.targets import target_collection
+
+
+class DetectObjects(StageOperator):
+    """Detect objects on the camera images."""
+
+    stage = "detect_objects"
+    label = "Detect objects"
+    description = (
+        "Find objects on the camera images with an Ultralytics "
+        "detector"
+    )
+    icon = "search"
+    positional = ("model",)
+
+    def fill_form(self, form: Form, ctx: Any) -> None:
+        """Asks for the detector and its thresholds."""
+        form.text("model", ["yolov8l.pt", "yolov8n.pt"])
+        form.text("field")
+        form.decimal("conf", 0.0, 1.0)
+        form.decimal("iou", 0.0, 1.0)
+        form.integer("imgsz", 32)
+        form.integer("max_det", 1)
+        form.texts("classes")
+        form.text("device")
+        form.integer("batch_size", 1)
+        form.switch("overwrite")
+
+    def run(
+        self, ctx: Any, arguments: dict[str, Any], progress: Any
+    ) -> Mapping[str, Any]:
+        """Detects; returns the summary."""
+        return rmb.detect_objects(
+            target_collection(ctx), **arguments, progress=progress
+        )

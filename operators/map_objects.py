@@ -1,0 +1,34 @@
+"""Lay the objects out on a map by their vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import raremine.brain as rmb
+from raremine.operators.forms import Form
+from raremine.operators.stage_operator import StageOperator
+from raremine.operators.targets import target_collection
+
+
+class MapObjects(StageOperator):
+    """Lay the objects out on a map by their vectors."""
+
+    stage = "map_objects"
+    label = "Map objects"
+    description = "Lay all objects out on a map for the Embeddings panel"
+    icon = "map"
+
+    def fill_form(self, form: Form, ctx: Any) -> None:
+        """Asks for the objects, their vectors and the method."""
+        form.objects(ctx.dataset)
+        form.vectors(ctx.dataset)
+        form.choice("method", ("umap", "tsne", "pca"))
+        form.text("brain_key")
+        form.integer("seed")
+
+    def run(
+        self, ctx: Any, arguments: dict[str, Any], progress: Any
+    ) -> Mapping[str, Any]:
+        """Lays out; returns the summary."""
+        return rmb.map_objects(target_collection(ctx), **arguments)

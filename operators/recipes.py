@@ -1,0 +1,74 @@
+"""Recipes in forms: shares as numbers, or a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from raremine.operators.forms import Form
+
+SHARES = ("random_share", "target_share", "rare_share")
+
+
+def add_shares(form: Form) -> None:
+    """Asks for the shares of a split, or for a recipe file instead."""
+    for name, what, default in (
+        ("random_share", "drawn at random", 0.1),
+        ("target_share", "with Target objects", 0.1),
+        ("rare_share", "with Rare objects", None),
+    ):
+        form.decimal(
+            name,
+            0.0,
+            1.0,
+            default=default,
+            description=f"Share of all train frames to take {what}",
+        )
+    form.text(
+        "recipe",
+        required=False,
+        label="Recipe file",
+        description="Path of a YAML recipe; it replaces the shares above",
+    )
+
+
+def take_recipe(arguments: dict[str, Any]) -> Any:
+    """Takes the recipe's parts out of an operator's arguments.
+
+    Args:
+        arguments: the user's arguments; loses the recipe's parts
+
+    Returns:
+        the path of the recipe file, the shares by component, or the default
+        shares of the form where nothing was set
+    """
+    shares = {
+        name.removesuffix("_share"): arguments.pop(name)
+        for name in SHARES
+        if name in arguments
+    }
+    default = {"random": 0.1, "target": 0.1}
+    return arguments.pop("recipe", None) or shares or default
+
+
+def describe(selection: Mapping[str, Any]) -> dict[str, Any]:
+    """Shortens a selection to what a person reads.
+
+    Args:
+        selection: ``Selection.to_dict()``
+
+    Returns:
+        name, number of frames, frames by component, shortages, notes
+    """
+    picks = selection["picks"]
+    counts: dict[str, int] = {}
+    for pick in picks:
+        counts[pick["component"]] = counts.get(pick["component"], 0) + 1
+    return {
+        "selection": selection["name"],
+        "frames": len(picks),
+        "pool_size": selection["pool_size"],
+        "by_component": counts,
+        "shortages": selection["shortages"],
+        "notes": selection["notes"],
+    }

@@ -1,0 +1,95 @@
+"""What an operator gives back and how the App shows it.
+
+Values of plain types, because results travel as JSON and delegated ones are
+stored in the database.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import fiftyone.operators.types as types
+
+_STAGE_COLUMNS = ("stage", "images", "objects", "failures", "seconds")
+
+
+def plain(value: Any) -> Any:
+    """Turns tuples, paths, sets and NumPy values into JSON's types."""
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted(plain(v) for v in value)
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    json.dumps(value)
+    return value
+
+
+def show(results: Mapping[str, Any] | None) -> types.Property:
+    """Lays out an operator's result.
+
+    Args:
+        results: numbers and texts become lines, dicts a block of lines,
+            lists of dicts a table; ``error`` is shown as an error
+
+    Returns:
+        what ``resolve_output`` has to return
+    """
+    outputs = types.Object()
+    for name, value in (results or {}).items():
+        if name == "error":
+            outputs.view(
+                "error", types.Error(label="Not done", description=value)
+            )
+        else:
+            _add(outputs, name, value)
+    failed = (results or {}).get("error")
+    label = "Nothing was changed" if failed else "Done"
+    return types.Property(outputs, view=types.View(label=label))
+
+
+def _add(outputs: types.Object, name: str, value: Any) -> None:
+    label = name.replace("_", " ").capitalize()
+    if isinstance(value, Mapping):
+        block = types.Object()
+        for key, entry in value.items():
+            _add(block, key, entry)
+        if block.properties:
+            outputs.define_property(name, block, label=label)
+    elif _is_rows(value):
+        table = types.TableView()
+        for column in _columns(value):
+            table.add_column(column, label=column.replace("_", " "))
+        outputs.list(name, types.Object(), label=label, view=table)
+    elif isinstance(value, list):
+        if value:
+            outputs.list(name, types.String(), label=label)
+    elif isinstance(value, bool):
+        outputs.bool(name, label=label)
+    elif isinstance(value, int):
+        outputs.int(name, label=label)
+    elif isinstance(value, float):
+        outputs.float(name, label=label)
+    elif value is not None:
+        outputs.str(name, label=label)
+
+
+def _is_rows(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(row, Mapping) for row in value)
+    )
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    if all("stage" in row for row in rows):
+        return [c for c in _STAGE_COLUMNS if any(c in row for row in rows)]
+    return list(dict.fromkeys(key for row in rows for key in row))

@@ -1,0 +1,198 @@
+"""What all operators have in common: a form, one SDK call, a summary."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import fiftyone as fo
+import fiftyone.operators as foo
+import fiftyone.operators.types as types
+from fiftyone.operators.executor import ExecutionError
+
+import raremine.brain as rmb
+from raremine.brain import errors
+from raremine.operators.forms import Form
+from raremine.operators.progress import progress_of
+from raremine.operators.results import plain, show
+
+_FIFTYONES_OWN = {
+    "view_target",
+    "custom_view_target",
+    "panel_id",
+    "panel_state",
+}
+_RAISED = re.compile(r"^raremine\.brain\.errors\.(\w+): (.*)", re.M | re.S)
+
+
+class StageOperator(foo.Operator):
+    """An operator that is the App's door to one SDK function.
+
+    A subclass says what it is, fills the form and makes the call.
+
+    Attributes:
+        stage: name of the operator and of its SDK function
+        label: name in the App
+        description: one sentence for the operator browser
+        icon: name of a Material icon
+        risk: what the operator can do to existing data
+        needs_dataset: whether it works on a dataset at all
+        works_on_view: whether it works on a target that the user chooses,
+            and not on the whole dataset
+        positional: names of the SDK function's positional arguments behind
+            the collection
+    """
+
+    stage: ClassVar[str]
+    label: ClassVar[str]
+    description: ClassVar[str]
+    icon: ClassVar[str]
+    risk: ClassVar[types.RiskLevel] = types.RiskLevel.MEDIUM
+    needs_dataset: ClassVar[bool] = True
+    works_on_view: ClassVar[bool] = True
+    positional: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def config(self) -> foo.OperatorConfig:
+        """FiftyOne's description of the operator."""
+        return foo.OperatorConfig(
+            name=self.stage,
+            label=self.label,
+            description=self.description,
+            icon=self.icon,
+            allow_immediate_execution=True,
+            allow_delegated_execution=True,
+            risk_level=self.risk,
+            view_target=self.works_on_view,
+        )
+
+    def fill_form(self, form: Form, ctx: Any) -> None:
+        """Asks for the parameters of the call."""
+        raise NotImplementedError
+
+    def run(
+        self, ctx: Any, arguments: dict[str, Any], progress: Any
+    ) -> Mapping[str, Any]:
+        """Makes the one call into the SDK.
+
+        Args:
+            ctx: FiftyOne's execution context
+            arguments: what the user set; the rest has the SDK's defaults
+            progress: for the SDK's argument of that name
+
+        Returns:
+            the summary
+        """
+        raise NotImplementedError
+
+    def form(self, ctx: Any) -> Form:
+        """Builds the operator's form for a context."""
+        form = Form(getattr(rmb, self.stage))
+        if self.needs_dataset and ctx.dataset is None:
+            form.missing("No dataset", "Open a dataset first.")
+            return form
+        if self.works_on_view:
+            # makes FiftyOne offer the choice of target
+            ctx.target_view()
+        self.fill_form(form, ctx)
+        return form
+
+    def resolve_input(self, ctx: Any) -> types.Property:
+        """Shows the form."""
+        view = types.View(label=self.label, description=self.description)
+        return types.Property(self.form(ctx).inputs, view=view)
+
+    def execute(self, ctx: Any) -> dict[str, Any]:
+        """Runs the stage; a user's mistake becomes a sentence.
+
+        In the App it is shown as such. Everywhere else it is raised, so that
+        a script stops and a delegated run counts as failed.
+        """
+        try:
+            arguments = self._arguments(ctx)
+            summary = plain(self.run(ctx, arguments, progress_of(ctx)))
+        except errors.RaremineError as error:
+            if ctx.delegated or not os.environ.get("FIFTYONE_SERVER"):
+                raise
+            ctx.ops.notify(str(error), variant="error")
+            return {"error": str(error)}
+        if not ctx.delegated and ctx.dataset is not None:
+            ctx.ops.reload_dataset()
+        return summary
+
+    def resolve_output(self, ctx: Any) -> types.Property:
+        """Shows the summary."""
+        return show(ctx.results)
+
+    def __call__(
+        self,
+        samples: Any,
+        *values: Any,
+        delegate: bool = False,
+        **arguments: Any,
+    ) -> Any:
+        """Runs the operator from Python.
+
+        ``foo.get_operator(uri)(samples, ...)`` takes what the form takes.
+
+        Args:
+            samples: dataset or view
+            *values: the positional arguments behind it, as the SDK has them
+            delegate (False): queue the run instead of running it here
+            **arguments: further parameters by name
+
+        Returns:
+            FiftyOne's ``ExecutionResult``
+
+        Raises:
+            RaremineError: what the SDK function raises
+            ExecutionError: for any other failure
+        """
+        ctx = {"dataset": samples}
+        if isinstance(samples, fo.DatasetView):
+            ctx = {"view": samples}
+        return self._call(ctx, values, arguments, delegate)
+
+    def _call(
+        self,
+        ctx: dict[str, Any],
+        values: tuple[Any, ...],
+        arguments: dict[str, Any],
+        delegate: bool,
+    ) -> Any:
+        """Executes through FiftyOne; the SDK's errors stay what they are."""
+        if len(values) > len(self.positional):
+            raise TypeError(
+                f"{self.stage} takes {len(self.positional)} positional "
+                f"parameters, got {len(values)}."
+            )
+        params = dict(zip(self.positional, values, strict=False))
+        params = plain({**params, **arguments})
+        try:
+            return foo.execute_operator(
+                self.uri, ctx, params=params, request_delegation=delegate
+            )
+        except ExecutionError as error:
+            match = _RAISED.search(str(error))
+            kind = getattr(errors, match[1], None) if match else None
+            if match is None or kind is None:
+                raise
+            raise kind(match[2].strip()) from None
+
+    def _arguments(self, ctx: Any) -> dict[str, Any]:
+        """The user's parameters; empty ones mean the SDK's default."""
+        names = self.form(ctx).names
+        unknown = sorted(set(ctx.params) - names - _FIFTYONES_OWN)
+        if unknown:
+            raise errors.RaremineError(
+                f"Operator {self.stage} has no parameter "
+                f"{', '.join(map(repr, unknown))}; it takes "
+                f"{', '.join(sorted(names))}."
+            )
+        return {
+            name: value
+            for name, value in ctx.params.items()
+            if name in names and value not in (None, "", [])
+        }

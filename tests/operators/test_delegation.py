@@ -1,0 +1,97 @@
+"""Delegated runs: progress, result, failure, cancellation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.operators as foo
+import pytest
+from fiftyone.operators.delegated import DelegatedOperationService
+from fiftyone.operators.executor import ExecutionRunState
+
+from raremine.brain.errors import ModelError
+from raremine.brain.progress import Progress
+
+URI = "@raremine/raremine/detect_objects"
+
+
+@pytest.fixture
+def service(mined: fo.Dataset) -> Iterator[DelegatedOperationService]:
+    service = DelegatedOperationService()
+    yield service
+    for operation in service.list_operations(dataset_name=mined.name):
+        service.delete_operation(operation.id)
+
+
+def _run(service: Any, mined: fo.Dataset) -> Any:
+    queued = foo.execute_operator(
+        URI, dict(dataset=mined), request_delegation=True
+    )
+    assert queued.delegated
+    service.execute_queued_operations(dataset_name=mined.name)
+    (operation,) = service.list_operations(dataset_name=mined.name)
+    return operation
+
+
+def test_progress_and_summary_are_kept(
+    service: Any, mined: fo.Dataset, stage: Any
+) -> None:
+    seen: list[float] = []
+
+    def work(samples: Any, *, progress: Any) -> dict[str, Any]:
+        with Progress(4, "Detecting objects", progress) as bar:
+            for _ in range(4):
+                bar.add()
+        (run,) = service.list_operations(dataset_name=mined.name)
+        seen.append(run.status.progress)
+        assert run.status.label == "Detecting objects 4/4"
+        return {"stage": "detect_objects", "objects": 7}
+
+    stage("detect_objects", work)
+    operation = _run(service, mined)
+    assert operation.run_state == ExecutionRunState.COMPLETED
+    assert operation.result.result == {"stage": "detect_objects", "objects": 7}
+    assert seen == [1.0]
+
+
+def test_a_mistake_fails_the_run_with_its_sentence(
+    service: Any, mined: fo.Dataset, stage: Any
+) -> None:
+    stage("detect_objects", ModelError("No such weights."))
+    operation = _run(service, mined)
+    assert operation.run_state == ExecutionRunState.FAILED
+    assert operation.result.error.strip().endswith("No such weights.")
+
+
+def test_a_cancelled_run_stops_at_the_next_report(
+    service: Any, mined: fo.Dataset, stage: Any
+) -> None:
+    steps: list[int] = []
+
+    def work(samples: Any, *, progress: Any) -> dict[str, Any]:
+        for step in range(5):
+            steps.append(step)
+            if step == 2:
+                (run,) = service.list_operations(dataset_name=mined.name)
+                service.set_failed(run.id)
+            progress(step, 5, "Detecting objects")
+        return {"stage": "detect_objects"}
+
+    stage("detect_objects", work)
+    operation = _run(service, mined)
+    assert steps == [0, 1, 2]
+    assert operation.run_state == ExecutionRunState.FAILED
+
+
+def test_loaders_report_without_a_label(
+    service: Any, mined: fo.Dataset, stage: Any
+) -> None:
+    def work(samples: Any, *, progress: Any) -> dict[str, Any]:
+        progress(0, 0)
+        return {"stage": "detect_objects"}
+
+    stage("detect_objects", work)
+    operation = _run(service, mined)
+    assert operation.run_state == ExecutionRunState.COMPLETED
