@@ -1,0 +1,1 @@
+"""The report of a mined dataset: one self-contained HTML page."""

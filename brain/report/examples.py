@@ -1,0 +1,221 @@
+"""Chooses crops that show what was found, and cuts them in memory."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from raremine.brain.columns import Scope
+from raremine.brain.frames import object_evidence, percentile
+from raremine.brain.objects import ObjectTable
+from raremine.brain.ranking import class_frequency, round_robin
+from raremine.brain.stream.crops import cut_crop
+from raremine.brain.stream.images import decode_ahead
+
+PADDING = 0.15
+"""Margin around an example's box: a little of the street helps to see it."""
+
+LONGEST_SIDE = 200
+"""Pixels of an example: 48 of them stay far below a megabyte."""
+
+SAME_SCENE = 2
+"""Most examples of one concept from one scene: its neighbours in time show
+the same object again."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A crop with what was decided about it.
+
+    Attributes:
+        image: JPEG as a data URI, "" if the image could not be read
+        concept: its concept, "" without one
+        label: the detector's class
+        score: concept score, NaN without one
+        unusual: place among all objects by outlier score in [0, 1], NaN
+            without one
+        caption: "" without one
+        reason: why it is in its group
+        scene: scene name
+        group: target, rare, common or ""
+    """
+
+    image: str
+    concept: str
+    label: str
+    score: float
+    unusual: float
+    caption: str
+    reason: str
+    scene: str
+    group: str
+
+
+@dataclass(frozen=True)
+class ExampleGroup:
+    """Examples under one heading."""
+
+    title: str
+    style: str
+    total: int
+    examples: list[Example] = field(default_factory=list)
+
+
+def find_examples(
+    scope: Scope, objects: ObjectTable, most: int = 16
+) -> list[ExampleGroup]:
+    """Chooses and cuts examples of Target, Rare and the most unusual others.
+
+    The last ones show what the groups may have missed.
+
+    Args:
+        scope: the images that the objects lie on
+        objects: the mined objects
+        most (16): examples of each group
+    """
+    score = _numbers(objects, "outlier_score")
+    evidence = object_evidence(_numbers(objects, "concept_score"), score)
+    groups = objects["group"]
+    chosen: list[tuple[str, str, int, np.ndarray]] = []
+    for group, title in (("target", "Target"), ("rare", "Rare")):
+        members = np.flatnonzero(groups == group)
+        rows = fair_choice(objects, members, evidence, most)
+        chosen.append((title, group, len(members), rows))
+    rest = np.isfinite(score) & (groups != "target") & (groups != "rare")
+    candidates = np.flatnonzero(rest)
+    order = candidates[np.argsort(-score[candidates], kind="stable")]
+    rows = without_repeats(objects, order, most)
+    chosen.append(("Most unusual of the Common", "common", len(order), rows))
+
+    wanted = np.concatenate([rows for *_, rows in chosen])
+    images = _cut(scope, objects, wanted)
+    unusual = percentile(score)
+    return [
+        ExampleGroup(
+            title,
+            style,
+            total,
+            [_example(objects, r, images[r], unusual[r]) for r in rows],
+        )
+        for title, style, total, rows in chosen
+        if total
+    ]
+
+
+def fair_choice(
+    objects: ObjectTable, rows: np.ndarray, evidence: np.ndarray, most: int
+) -> np.ndarray:
+    """Chooses the best rows so that each concept gets its turn.
+
+    Args:
+        objects: objects with ``concept`` and ``scene_name``
+        rows: (r,) candidates
+        evidence: (n,) what to rank by, higher first
+        most: how many at most
+
+    Returns:
+        rows, taken from one concept after the other, the rarest first
+    """
+    order = rows[np.argsort(-evidence[rows], kind="stable")]
+    order = without_repeats(objects, order, len(order))
+    concepts = np.empty(len(objects), dtype=object)
+    for row in range(len(objects)):
+        concepts[row] = (str(objects["concept"][row] or ""),)
+    frequency = class_frequency(concepts[order])
+    turns = round_robin(order, concepts, frequency)
+    return np.array([row for row, _ in turns][:most], dtype=np.int64)
+
+
+def without_repeats(
+    objects: ObjectTable, order: np.ndarray, most: int
+) -> np.ndarray:
+    """Drops rows that would show the same thing of the same scene again.
+
+    Args:
+        objects: objects with ``concept`` and ``scene_name``
+        order: (r,) rows, the best first
+        most: how many at most
+    """
+    seen: Counter[tuple[object, object]] = Counter()
+    images: set[str] = set()
+    kept: list[int] = []
+    for row in order.tolist():
+        key = (objects["scene_name"][row], objects["concept"][row])
+        sample = str(objects.sample_id[row])
+        if seen[key] >= SAME_SCENE or sample in images:
+            continue
+        seen[key] += 1
+        images.add(sample)
+        kept.append(row)
+        if len(kept) == most:
+            break
+    return np.array(kept, dtype=np.int64)
+
+
+def _cut(
+    scope: Scope, objects: ObjectTable, rows: np.ndarray
+) -> dict[int, str]:
+    """Returns the data URI of each row's crop, "" where there is none."""
+    of_sample: dict[str, list[int]] = {}
+    for row in rows.tolist():
+        of_sample.setdefault(str(objects.sample_id[row]), []).append(row)
+    if not of_sample:
+        return {}
+    view = scope.images.select(list(of_sample))
+    paths = list(zip(*view.values(["id", "filepath"]), strict=True))
+    out = dict.fromkeys(rows.tolist(), "")
+    for decoded in decode_ahead(paths, lambda item: str(item[1])):
+        if decoded.image is None:
+            continue
+        for row in of_sample[str(decoded.item[0])]:
+            box: Sequence[float] = objects["bounding_box"][row]
+            crop = cut_crop(decoded.image, box, PADDING)
+            if crop is not None:
+                out[row] = jpeg_uri(crop)
+    return out
+
+
+def jpeg_uri(crop: np.ndarray) -> str:
+    """Returns a crop as a JPEG data URI, scaled down if it is large.
+
+    Args:
+        crop: (h, w, 3) uint8 RGB
+    """
+    from PIL import Image
+
+    image = Image.fromarray(crop)
+    image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=85)
+    encoded = base64.b64encode(stream.getvalue()).decode()
+    return f"data:image/jpeg;base64,{encoded}"
+
+
+def _example(
+    objects: ObjectTable, row: int, image: str, unusual: float
+) -> Example:
+    def words(name: str) -> str:
+        value = objects[name][row]
+        return value if isinstance(value, str) else ""
+
+    captioned = words("caption_status") == "ok"
+    return Example(
+        image=image,
+        concept=words("concept"),
+        label=words("label"),
+        score=float(_numbers(objects, "concept_score")[row]),
+        unusual=float(unusual),
+        caption=words("caption") if captioned else "",
+        reason=words("reason"),
+        scene=words("scene_name"),
+        group=words("group"),
+    )
+
+
+def _numbers(objects: ObjectTable, name: str) -> np.ndarray:
+    return np.asarray(objects[name], dtype=np.float64)
