@@ -12,6 +12,9 @@ import pytest
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
+from demo.world import VERSION as WORLD_VERSION
+from demo.world import WorldConfig, write_world
+
 CAMERAS = {
     "CAM_FRONT": 0.0,
     "CAM_FRONT_RIGHT": -55.0,
@@ -345,13 +348,18 @@ def tiny(tmp_path: Path) -> Dataroot:
     return Dataroot(tmp_path / "nuscenes")
 
 
-@pytest.fixture(scope="module", params=["tiny", "keyframe"])
+@pytest.fixture(scope="module", params=["tiny", "world", "keyframe"])
 def judged(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """Dataroots on which the devkit is the judge."""
+) -> tuple[Path, str]:
+    """Dataroots and versions on which the devkit is the judge."""
+    folder = tmp_path_factory.mktemp("judged") / "nuscenes"
     if request.param == "keyframe":
         shared: Path = request.getfixturevalue("shared_dir")
-        return shared / "nuscenes-keyframe"
-    folder = tmp_path_factory.mktemp("judged")
-    return Dataroot(folder / "nuscenes", seed=3).write()
+        return shared / "nuscenes-keyframe", VERSION
+    if request.param == "world":
+        size = (320, 180)
+        config = WorldConfig(seed=8, scenes=2, keyframes=3, image_size=size)
+        write_world(folder, config)
+        return folder, WORLD_VERSION
+    return Dataroot(folder, seed=3).write(), VERSION

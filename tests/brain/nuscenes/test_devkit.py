@@ -20,19 +20,19 @@ from scipy.spatial.transform import Rotation
 from raremine.brain.nuscenes.loader import load_nuscenes
 from raremine.brain.nuscenes.store import all_slices
 
-VERSION = "v1.0-mini"
 ALL_VISIBILITIES = ["", "1", "2", "3", "4"]
 
 
 @pytest.fixture(scope="module")
 def loaded(
-    judged: Path, tmp_path_factory: pytest.TempPathFactory
+    judged: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[NuScenes, fo.Dataset]]:
-    devkit = NuScenes(VERSION, str(judged), verbose=False)
-    radar = bool(list(judged.glob("samples/RADAR*")))
+    root, version = judged
+    devkit = NuScenes(version, str(root), verbose=False)
+    radar = bool(list(root.glob("samples/RADAR*")))
     media = tmp_path_factory.mktemp("media")
     dataset = load_nuscenes(
-        judged, VERSION, "judged", radar=radar, media_dir=media
+        root, version, "judged", radar=radar, media_dir=media
     )
     yield devkit, dataset
     dataset.delete()
@@ -187,18 +187,21 @@ def test_boxes_agree_with_the_devkits_export(
     devkit, dataset = loaded
     monkeypatch.setattr(devkit_2d, "nusc", devkit, raising=False)
     inner = devkit_2d.post_process_coords
+    image_size: list[int] = []
 
-    def survive_lines(corners: list, *args: Any) -> Any:
-        # the devkit fails where fewer than three corners are left
+    def process(corners: list) -> Any:
+        # the devkit fails where fewer than three corners are left, and
+        # takes all images to be of nuScenes' size
         try:
-            return inner(corners, *args)
+            return inner(corners, tuple(image_size))
         except AttributeError:
             return None
 
-    monkeypatch.setattr(devkit_2d, "post_process_coords", survive_lines)
+    monkeypatch.setattr(devkit_2d, "post_process_coords", process)
     compared = more = 0
     for sample in dataset.select_group_slices(media_type="image"):
-        size = np.array([sample.metadata.width, sample.metadata.height] * 2)
+        image_size[:] = sample.metadata.width, sample.metadata.height
+        size = np.array(image_size * 2)
         ours = {}
         for label in sample.ground_truth.detections:
             x, y, w, h = label.bounding_box
@@ -231,7 +234,8 @@ def test_boxes_agree_with_the_devkits_export(
             assert (ours[token][2:] >= theirs[token][2:] - 1e-3).all()
         more += len(set(ours) - set(theirs))
     assert compared > 50
-    if len(devkit.sample) > 1:
+    if devkit.version == "v1.0-mini" and len(devkit.sample) > 1:
+        # the tiny dataroot has many cuboids right beside the cameras
         assert more > 0
 
 
