@@ -18,7 +18,7 @@ from raremine.brain.columns import (
     write_objects,
 )
 from raremine.brain.concepts.vocabulary import load_vocabulary
-from raremine.brain.errors import MissingStageError, RaremineError
+from raremine.brain.errors import RaremineError
 from raremine.brain.models.huggingface_captioner import HuggingFaceCaptioner
 from raremine.brain.models.open_clip_embedder import OpenClipEmbedder
 from raremine.brain.models.ultralytics_detector import UltralyticsDetector
@@ -243,7 +243,8 @@ def _evaluate(
         report = run.stage(
             "evaluate", lambda: rmb.evaluate_mining(dataset, field=field)
         )
-    except MissingStageError as error:
+    except RaremineError as error:
+        # nobody asked for it, and all that was mined is there
         if evaluate:
             raise
         return None, str(error)

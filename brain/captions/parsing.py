@@ -12,22 +12,30 @@ from raremine.brain.captions.prompts import ANSWER_CLASSES
 STATUSES = ("ok", "unparsable", "refused", "failed", "skipped")
 """What became of an object's caption."""
 
-REFUSALS = (
+REFUSAL_OPENINGS = (
     "i'm sorry",
     "i am sorry",
-    "i’m sorry",
-    "sorry, but",
+    "sorry",
+    "i apologize",
+    "i'm unable",
+    "i am unable",
+    "i cannot",
+    "i can't",
+    "i can not",
     "unable to",
-    "cannot process",
-    "can't process",
-    "can not process",
-    "cannot assist",
-    "can't assist",
-    "cannot help",
-    "can't help",
+    "cannot",
+    "can't",
     "as an ai",
 )
-"""Openings of an answer that says nothing about the object."""
+"""How an answer begins that says nothing about the object."""
+
+_DECLINES = re.compile(
+    r"\b(?:unable to|cannot|can't|can not) (?:be )?"
+    r"(?:process|identif|determin|assist|provid|recogni|classif|analy|comply"
+    r"|fulfil|describ|answer)"
+)
+"""What it declines to do, wherever it stands. A bare "unable to" may well
+describe the object: "a person unable to walk, in a wheelchair"."""
 
 _FENCE = re.compile(r"^```[a-z]*\s*|\s*```$")
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
@@ -65,17 +73,17 @@ def parse_answer(raw: str, prompt: str) -> Caption:
     text = raw.strip()
     if not text:
         return Caption("failed", reason="the model answered nothing")
-    if is_refusal(text):
-        return Caption("refused", reason=text[:200])
     if prompt == "default":
         return _parse_json(text)
+    if is_refusal(text):
+        return Caption("refused", reason=text[:200])
     return Caption("ok", text=text, answer_class=exact_class(text))
 
 
 def is_refusal(text: str) -> bool:
     """Whether an answer declines instead of describing."""
-    start = text.lower()[:160]
-    return any(refusal in start for refusal in REFUSALS)
+    start = _EDGES.sub("", text.lower()[:160].replace("’", "'"))
+    return start.startswith(REFUSAL_OPENINGS) or bool(_DECLINES.search(start))
 
 
 def exact_class(text: str) -> str | None:
@@ -92,6 +100,8 @@ def _parse_json(text: str) -> Caption:
     try:
         answer = json.loads(body)
     except json.JSONDecodeError as error:
+        if is_refusal(text):
+            return Caption("refused", reason=text[:200])
         return Caption("unparsable", reason=f"no JSON: {error.msg}")
     if not isinstance(answer, dict):
         return Caption("unparsable", reason="JSON, but no object")

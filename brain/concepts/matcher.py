@@ -13,6 +13,8 @@ from raremine.brain.errors import RaremineError
 
 WEIGHTINGS = ("calibrated", "fixed", "adaptive")
 
+_WORD = re.compile(r"[\w-]+")
+
 SURE = 0.95
 """Text probability of a concept that the caption names in so many words; the
 rest is shared by the others, since a model can name the wrong thing."""
@@ -121,7 +123,7 @@ def named_concept(
             return concept
     if not text:
         return None
-    words = f" {' '.join(re.findall(r'[a-z0-9-]+', normalize(text)))} "
+    words = f" {' '.join(_WORD.findall(normalize(text)))} "
     found: dict[int, set[str]] = {}
     for concept_item in vocabulary.concepts:
         for term in concept_item.terms:

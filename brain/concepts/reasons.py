@@ -18,6 +18,7 @@ def reason(
     total: int,
     ambiguous: bool = False,
     by_detector: bool = False,
+    asked: bool = True,
 ) -> str:
     """Writes the sentence.
 
@@ -33,6 +34,7 @@ def reason(
         total: number of objects ranked
         ambiguous: whether the two best concepts are too close to tell
         by_detector: whether the group follows the detector's class
+        asked: whether a concept was to be decided at all
 
     Returns:
         such as "caption says 'a yellow excavator' → construction vehicle
@@ -40,7 +42,12 @@ def reason(
         unusual of 812"
     """
     if concept is None:
-        parts = [f"no concept was asked for (detector: {label})"]
+        why = (
+            "neither a caption nor a crop to judge"
+            if asked
+            else "no concept was asked for"
+        )
+        parts = [f"{why} (detector: {label})"]
     else:
         source = (
             f"caption says '{caption}'"

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import fiftyone as fo
+import fiftyone.core.fields as fof
 import numpy as np
 
 from raremine.brain.columns import (
     Scope,
+    declare_columns,
     has_objects,
     read_objects,
     resolve,
@@ -29,20 +31,20 @@ from raremine.brain.errors import MissingStageError, RaremineError
 from raremine.brain.frames import write_frame_summary
 from raremine.brain.models.protocols import Embedder
 from raremine.brain.objects import ObjectTable
-from raremine.brain.runs import record_run
+from raremine.brain.runs import check_key, record_run
 from raremine.brain.summary import StageSummary
 
 EVIDENCE = ("both", "text", "image")
 
-COLUMNS = (
-    "concept",
-    "concept_score",
-    "concept_margin",
-    "ambiguous",
-    "runner_up",
-    "group",
-    "reason",
-)
+COLUMN_TYPES: dict[str, type[fof.Field]] = {
+    "concept": fof.StringField,
+    "concept_score": fof.FloatField,
+    "concept_margin": fof.FloatField,
+    "ambiguous": fof.BooleanField,
+    "runner_up": fof.StringField,
+    "group": fof.StringField,
+    "reason": fof.StringField,
+}
 
 FRAME_FIELDS = ("mining_group", "target_concepts", "mining_score")
 
@@ -73,6 +75,7 @@ def match_objects(
     words = load_vocabulary(vocabulary)
     groups = words.groups(targets)
     scope = resolve(samples, field)
+    check_key(scope.dataset, f"{field}_concepts", "concepts")
     table = _read(scope, field)
     if only_captioned:
         asked = np.array(
@@ -96,7 +99,10 @@ def match_objects(
     columns = _columns(
         table, decision, words, groups, asked, margin, trust_detector
     )
-    columns["reason"] = _reasons(table, columns, decision, groups)
+    columns["reason"] = _reasons(
+        table, columns, decision, groups, asked, evidence != "image"
+    )
+    declare_columns(dataset, field, COLUMN_TYPES)
     write_objects(dataset, field, table, columns)
     write_frame_summary(dataset, field)
     counts = {
@@ -109,7 +115,7 @@ def match_objects(
         f"{field}_concepts",
         "concepts",
         field=field,
-        fields=[*(f"{root}.{c}" for c in COLUMNS), *FRAME_FIELDS],
+        fields=[*(f"{root}.{c}" for c in COLUMN_TYPES), *FRAME_FIELDS],
         params={
             "vocabulary": words.source,
             "concepts": {c.name: groups[c.name] for c in words.concepts},
@@ -182,6 +188,12 @@ def _decide(
     images = np.full((n, terms.vectors.shape[1]), np.nan)
     if evidence != "text" or weighting == "adaptive":
         vectors, rows = vectors_of(dataset, embeddings, table)
+        if len(rows) and vectors.shape[1] != images.shape[1]:
+            raise RaremineError(
+                f"Embeddings '{embeddings}' have {vectors.shape[1]} numbers, "
+                f"the embedder of the vocabulary makes {images.shape[1]}; "
+                "pass the embedder that made them."
+            )
         if len(rows):
             images[rows] = unit_rows(vectors)
     if evidence != "text":
@@ -269,6 +281,8 @@ def _reasons(
     columns: dict[str, Any],
     decision: Match,
     groups: dict[str, str],
+    asked: np.ndarray,
+    read_captions: bool,
 ) -> list[str]:
     score = np.asarray(table["outlier_score"], dtype=np.float64)
     ranked = np.isfinite(score)
@@ -278,16 +292,14 @@ def _reasons(
     out = []
     for row in range(len(table)):
         concept = columns["concept"][row]
-        by_detector = (
-            columns["group"][row] == "target"
-            and concept is not None
-            and groups[concept] != "target"
+        by_detector = columns["group"][row] == "target" and (
+            concept is None or groups[concept] != "target"
         )
         by = table["outlier_by"][row]
         out.append(
             reason(
                 caption=table["caption"][row]
-                if table["caption_status"][row] == "ok"
+                if read_captions and table["caption_status"][row] == "ok"
                 else None,
                 label=table["label"][row],
                 concept=concept,
@@ -299,6 +311,7 @@ def _reasons(
                 total=int(ranked.sum()),
                 ambiguous=columns["ambiguous"][row],
                 by_detector=by_detector,
+                asked=bool(asked[row]),
             )
         )
     return out

@@ -132,7 +132,12 @@ def load_vocabulary(
 def _read(path: Path) -> tuple[Any, dict[int, int]]:
     import yaml
 
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise VocabularyError(
+            f"{path.name}: not a UTF-8 text file; pass a YAML file."
+        ) from error
     try:
         data = yaml.safe_load(text)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -145,7 +150,9 @@ def _read(path: Path) -> tuple[Any, dict[int, int]]:
         ) from error
     lines: dict[int, int] = {}
     for key, value in getattr(root, "value", None) or []:
-        if getattr(key, "value", None) == "concepts":
+        if getattr(key, "value", None) == "concepts" and isinstance(
+            value, yaml.SequenceNode
+        ):
             for number, item in enumerate(value.value):
                 lines[number] = item.start_mark.line + 1
     return data, lines
@@ -159,6 +166,10 @@ def _build(data: Any, source: str, lines: Mapping[int, int]) -> Vocabulary:
             f"{source}: expected a mapping with a list 'concepts'."
         )
     templates = data.get("templates") or ["{}"]
+    if not isinstance(templates, list):
+        raise VocabularyError(
+            f"{source}: 'templates' must be a list of texts."
+        )
     for template in templates:
         if not isinstance(template, str) or template.count("{}") != 1:
             raise VocabularyError(
@@ -211,9 +222,19 @@ def _concept(item: Any, at: str) -> Concept:
                 "of texts."
             )
         terms += values
+    nuscenes = item.get("nuscenes")
+    if nuscenes is not None and not isinstance(nuscenes, str):
+        raise VocabularyError(
+            f"{at}: 'nuscenes' of concept '{item['name']}' must be the name "
+            "of one nuScenes class."
+        )
+    if not all(normalize(term) for term in terms):
+        raise VocabularyError(
+            f"{at}: concept '{item['name']}' has a blank name or term."
+        )
     return Concept(
         normalize(item["name"]),
         group,
-        item.get("nuscenes"),
+        nuscenes,
         tuple(dict.fromkeys(normalize(t) for t in terms)),
     )

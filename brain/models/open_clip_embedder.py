@@ -49,7 +49,8 @@ class OpenClipEmbedder:
         self._pretrained = pretrained
         self.loader = {"model": str(model), "pretrained": pretrained}
         """How another process, such as the App's, loads it again."""
-        self._weights = weights
+        local = weights or name.removeprefix("local-dir:")
+        self._files = Path(local).expanduser() if is_local(local) else None
         self._net, self._preprocess, self._tokenizer = _load(name, weights)
         self._net.eval().to(self._device)
         for parameter in self._net.parameters():
@@ -106,13 +107,13 @@ class OpenClipEmbedder:
 
     def identity(self) -> dict[str, Any]:
         """Returns the model's name, its weights and their hash."""
-        path = Path(self._weights or "")
+        path = self._files
         return {
             "model": self.name,
             "pretrained": Path(self._pretrained).name
             if self._pretrained
             else None,
-            "sha256": file_hash(path) if path.exists() and path.name else None,
+            "sha256": None if path is None else file_hash(path),
         }
 
 

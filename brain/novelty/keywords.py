@@ -40,6 +40,7 @@ IRREGULAR = {
 """Lemmas that the rules below would get wrong."""
 
 _WORD = re.compile(r"[a-z][a-z0-9-]*")
+_POSSESSIVE = re.compile(r"['’]s\b")
 
 
 def caption_keywords(
@@ -60,8 +61,8 @@ def caption_keywords(
     """
     stop = frozenset(stop_words)
     runs: list[list[str]] = [[]]
-    for word in _WORD.findall(text.lower()):
-        if word in stop:
+    for word in _WORD.findall(_POSSESSIVE.sub("", text.lower())):
+        if word in stop or lemma(word) in stop:
             # a phrase does not reach across a word that was left out
             runs.append([])
         else:
