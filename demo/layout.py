@@ -156,14 +156,18 @@ class Layout:
         Args:
             far: Distance ahead at which it is still large enough (m).
         """
-        share = float(self.rng.uniform(0.25, 0.85))
-        if self.rng.random() < self.scene.plan.glimpse:
-            if self.rng.random() < 0.4:
+        plan, rng = self.scene.plan, self.rng
+        if plan.waiting:
+            # Nothing is passed while the car stands.
+            return float(rng.uniform(-18.0, far * 0.7))
+        if rng.random() < plan.glimpse:
+            share = float(rng.uniform(0.15, 0.55))
+            if rng.random() < 0.4:
                 # The rear camera's wide view makes small things smaller.
                 behind = far if far > 50 else 0.64 * far
-                return share * self.reach - behind
+                return (1 - share) * self.reach - behind
             return share * self.reach + far
-        return float(self.rng.uniform(-6.0, self.reach + far * 0.75))
+        return float(rng.uniform(-6.0, self.reach + far * 0.75))
 
     def side(self) -> int:
         """Right of the road (-1) more often than left (1)."""

@@ -65,7 +65,7 @@ OTHERS: dict[str, tuple[float, float]] = {
 # Mean number of each target class in a scene of the flat world.
 FLAT_TARGETS = {"construction": 2.6, "trailer": 2.0, "bicycle": 3.6,
                 "motorcycle": 3.2, "truck": 2.2}
-EVENT_SHARE = 0.34
+EVENT_SHARE = 0.27
 WEATHERS = ("day", "overcast", "dusk", "night")
 
 

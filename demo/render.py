@@ -77,9 +77,13 @@ class Shot:
 
 
 def scene_name(config: WorldConfig, index: int) -> str:
-    """Name of a scene, in nuScenes's manner."""
-    return f"scene-{config.seed % 100:02d}{index:02d}" if (
-        config.scenes <= 100) else f"scene-{config.seed}-{index:05d}"
+    """Name of a scene, outside the range of the names of nuScenes.
+
+    Its splits go by scene names, so a name in use there would pull a
+    rendered scene into an official split.
+    """
+    digits = 2 if config.scenes <= 100 else 5
+    return f"scene-9{config.seed % 100:02d}{index:0{digits}d}"
 
 
 class SceneRenderer:

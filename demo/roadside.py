@@ -50,7 +50,7 @@ def put_zone(lay: Layout, machines: list[str], on_lot: bool) -> None:
     """A construction zone in the parking strip or on an empty lot."""
     rng, road = lay.rng, lay.road
     side = lay.side()
-    for _ in range(30):
+    for _ in range(80):
         s = lay.sight(58.0)
         length = 10.0 + 9.0 * len(machines) + rng.uniform(0, 8)
         deep = 12.0 if on_lot else 4.4

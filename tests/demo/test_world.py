@@ -237,11 +237,14 @@ def test_map_holds_the_ego_positions(nusc):
 
 def test_splits_are_the_devkits_custom_splits(nusc):
     splits = pytest.importorskip("nuscenes.utils.splits")
-    train = splits.get_scenes_of_split("train", nusc)
-    val = splits.get_scenes_of_split("val", nusc)
+    train = splits.get_scenes_of_custom_split("train", nusc)
+    val = splits.get_scenes_of_custom_split("val", nusc)
     names = {scene["name"] for scene in nusc.scene}
     assert set(train) | set(val) == names
     assert not set(train) & set(val)
+    # An official split must not claim a rendered scene by its name.
+    for official in splits.create_splits_scenes().values():
+        assert not names & set(official)
 
 
 def test_twenty_scenes_split_four_to_one():
