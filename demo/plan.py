@@ -44,6 +44,7 @@ OTHERS: dict[str, tuple[float, float]] = {
     "articulated bus": (0.04, 0.6),
     "police car": (0.03, 0.35),
     "ambulance": (0.02, 0.35),
+    "child": (0.0, 0.7),
     "stroller": (0.06, 0.7),
     "wheelchair": (0.04, 0.6),
     "kick scooter": (0.04, 0.4),

@@ -1,4 +1,4 @@
-"""The rendered world: valid nuScenes, truthful labels, same seed same bytes."""
+"""The rendered world: valid nuScenes, true labels, same seed same bytes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from demo.config import WorldConfig
 from demo.plan import TARGETS, scene_plan
 from demo.render import SceneRenderer
