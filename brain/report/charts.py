@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from raremine.brain.report.html import Html, element, percent
+from raremine.brain.report.html import Html, element, join, percent
 
-WIDTH, HEIGHT = 720, 380
-LEFT, RIGHT, TOP, BOTTOM = 68, 152, 14, 50
+WIDTH, HEIGHT = 640, 390
+LEFT, RIGHT, TOP, BOTTOM = 70, 22, 14, 60
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Line:
         x: (p,) abscissae, ascending
         y: (p,) means
         spread: (p,) half height of the band, NaN where there is none
+        value (""): what stands behind its name
     """
 
     label: str
@@ -34,6 +35,7 @@ class Line:
     x: np.ndarray
     y: np.ndarray
     spread: np.ndarray
+    value: str = ""
 
 
 def line_chart(
@@ -45,7 +47,7 @@ def line_chart(
     mark: float | None = None,
     description: str,
 ) -> Html:
-    """Draws shares against shares, every line labelled at its end.
+    """Draws shares against shares, with a key of the lines.
 
     Args:
         lines: what to draw, the most important last
@@ -67,7 +69,7 @@ def line_chart(
         parts.append(_label(LEFT - 8, y + 4, percent(tick), "end"))
     for tick in _ticks(x_max):
         x, y = at(tick, 0)
-        parts.append(_label(x, y + 20, percent(tick), "middle"))
+        parts.append(_label(x, y + 22, percent(tick), "middle"))
         parts.append(_rule(x, y, x, y + 5, "axis"))
     parts.append(
         _label(LEFT + plot_w / 2, HEIGHT - 6, x_title, "middle", "title")
@@ -76,7 +78,7 @@ def line_chart(
         element(
             "text",
             y_title,
-            class_="title",
+            class_="title upright",
             text_anchor="middle",
             transform=f"translate(14 {TOP + plot_h / 2:.1f}) rotate(-90)",
         )
@@ -84,7 +86,6 @@ def line_chart(
     if mark is not None and mark < x_max:
         x, bottom = at(mark, 0)
         parts.append(_rule(x, TOP, x, bottom, "mark"))
-    ends = []
     for line in lines:
         shown = np.isfinite(line.y) & (line.x <= x_max + 1e-9)
         if not shown.any():
@@ -108,19 +109,26 @@ def line_chart(
                 class_=f"line {line.style}",
             )
         )
-        ends.append((at(x[-1], y[-1])[1], line))
-    heights = spread_labels([y for y, _ in ends], 17, TOP + 6, HEIGHT - BOTTOM)
-    for (_, line), y in zip(ends, heights, strict=True):
-        parts.append(
+    key = element(
+        "div",
+        (
             element(
-                "text",
+                "span",
+                element(
+                    "svg",
+                    _rule(0, 6, 26, 6, f"line {line.style}"),
+                    viewBox="0 0 26 12",
+                    class_="swatch",
+                    aria_hidden="true",
+                ),
                 line.label,
-                x=f"{WIDTH - RIGHT + 10:.0f}",
-                y=f"{y + 4:.1f}",
-                class_=f"name {line.style}",
+                element("b", line.value),
             )
-        )
-    return _svg(parts, description)
+            for line in reversed(lines)
+        ),
+        class_="key",
+    )
+    return join(_svg(parts, description), key)
 
 
 def histogram(
@@ -140,8 +148,7 @@ def histogram(
         y_title: what is at the left
         description: what a reader who cannot see the chart is told
     """
-    right = 14
-    plot_w, plot_h = WIDTH - LEFT - right, HEIGHT - TOP - BOTTOM
+    plot_w, plot_h = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
     total = np.sum(list(stacks.values()), axis=0)
     highest = max(float(total.max(initial=0)), 1.0)
     ticks = _ticks(highest)
@@ -149,7 +156,7 @@ def histogram(
     parts: list[Html] = []
     for tick in ticks:
         y = TOP + (1 - tick / highest) * plot_h
-        parts.append(_rule(LEFT, y, WIDTH - right, y, "grid"))
+        parts.append(_rule(LEFT, y, WIDTH - RIGHT, y, "grid"))
         parts.append(_label(LEFT - 8, y + 4, f"{tick:,.0f}", "end"))
     bars = len(edges) - 1
     base = np.zeros(bars)
@@ -168,11 +175,11 @@ def histogram(
                 )
             )
         base = base + counts
-    for tick in np.linspace(0, 1, 6):
+    for tick in np.linspace(0, 1, 5):
         parts.append(
             _label(
                 LEFT + tick * plot_w,
-                HEIGHT - BOTTOM + 20,
+                HEIGHT - BOTTOM + 22,
                 f"{low + tick * span:.2f}",
                 "middle",
             )
@@ -184,7 +191,7 @@ def histogram(
         element(
             "text",
             y_title,
-            class_="title",
+            class_="title upright",
             text_anchor="middle",
             transform=f"translate(14 {TOP + plot_h / 2:.1f}) rotate(-90)",
         )
@@ -216,9 +223,9 @@ def bars(rows: Sequence[Bar], class_: str = "bars") -> Html:
     return element(
         "div",
         (
-            join_row
+            part
             for row in rows
-            for join_row in (
+            for part in (
                 element("span", row.label, class_="bar-label"),
                 element(
                     "span",
@@ -266,31 +273,6 @@ def stacked_bar(shares: Sequence[tuple[str, str, float]]) -> Html:
             class_="key",
         ),
     )
-
-
-def spread_labels(
-    heights: Sequence[float], gap: float, top: float, bottom: float
-) -> list[float]:
-    """Moves labels apart so that none covers another.
-
-    Args:
-        heights: where each label would like to be
-        gap: least distance of two labels
-        top: least height
-        bottom: greatest height
-
-    Returns:
-        heights in the same order, ``gap`` apart as long as there is room
-    """
-    order = np.argsort(np.asarray(heights, dtype=float), kind="stable")
-    placed = np.asarray(heights, dtype=float).copy()
-    last = top - gap
-    for row in order:
-        placed[row] = last = max(placed[row], last + gap)
-    last = bottom + gap
-    for row in order[::-1]:
-        placed[row] = last = min(placed[row], last - gap)
-    return [float(h) for h in placed]
 
 
 def _ticks(largest: float) -> list[float]:

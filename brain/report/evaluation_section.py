@@ -81,7 +81,14 @@ def worth(content: Content) -> Html:
         f"{count(truth.get('frames', 0))} train frames hold a target.",
         element(
             "div",
-            panel(chart),
+            panel(
+                element(
+                    "h3",
+                    "Frames with any target; numbers at "
+                    f"{percent(headline_budget(report))} of the frames",
+                ),
+                chart,
+            ),
             panel(
                 element(
                     "h3",
@@ -104,15 +111,18 @@ def headline_budget(report: MiningReport) -> float:
 
 
 def recall_at(
-    report: MiningReport, strategy: str, target: str = ALL
+    report: MiningReport,
+    strategy: str,
+    target: str = ALL,
+    metric: str = "frame_recall",
 ) -> float | None:
-    """Returns a strategy's frame recall at the headline budget."""
+    """Returns a strategy's recall at the headline budget, None without."""
     budget = headline_budget(report)
     for row in report.rows:
         if (
             row["strategy"] == strategy
             and row["target"] == target
-            and row["metric"] == "frame_recall"
+            and row["metric"] == metric
             and math.isclose(row["budget"], budget)
         ):
             return float(row["mean"])
@@ -145,7 +155,9 @@ def curve_lines(report: MiningReport, names: Sequence[str]) -> list[Line]:
             for column in ("budget", "mean", "std")
         )
         title = STRATEGY_TITLES.get(name, words(name))
-        lines.append(Line(title, style, x, y, spread))
+        reached = recall_at(report, name)
+        value = "" if reached is None else percent(reached)
+        lines.append(Line(title, style, x, y, spread, value))
     return lines
 
 
@@ -164,15 +176,30 @@ def class_bars(report: MiningReport) -> Html:
                 f"{name} ({count(frames[name])})",
                 [("default", mined)],
                 percent(mined),
-                mark=random,
+                random,
                 note=f"random: {percent(random)}",
+            )
+        )
+    found, drawn = (
+        recall_at(report, s, metric="instance_recall")
+        for s in (DEFAULT, RANDOM)
+    )
+    things = sum(truth.get("instances_by_class", {}).values())
+    if found is not None and drawn is not None:
+        rows.append(
+            Bar(
+                f"target objects ({count(things)})",
+                [("default", found)],
+                percent(found),
+                drawn,
+                note=f"random: {percent(drawn)}",
             )
         )
     key = element(
         "div",
         element("span", element("i", class_="dot default"), "raremine"),
         element("span", element("i", class_="dot tick"), "random, mean"),
-        element("span", "(…) train frames with the class"),
+        element("span", "(…) frames, objects in train"),
         class_="key",
     )
     return join(bars(rows), key)

@@ -165,7 +165,7 @@ def concepts(content: Content) -> Html:
             name,
             [(g, by_concept[name][g] / most) for g in GROUPS],
             count(by_concept[name].total()),
-            ", ".join(
+            note=", ".join(
                 f"{by_concept[name][g]} {g}"
                 for g in GROUPS
                 if by_concept[name][g]
@@ -322,15 +322,15 @@ def stages(content: Content) -> Html:
         )
     longest = max(max(row.seconds for row in rows), 1e-9)
     times = table(
-        ("Stage", "Outcome", "Failures", "Time", ""),
+        ("Stage", "Outcome", "Failures", "Time"),
         [
             (
                 element("td", row.title, class_="nowrap"),
                 element("td", row.outcome),
                 element("td", count(row.failures), class_="n"),
-                element("td", seconds(row.seconds), class_="n"),
                 element(
                     "td",
+                    seconds(row.seconds),
                     element(
                         "div",
                         element(
@@ -340,6 +340,7 @@ def stages(content: Content) -> Html:
                         ),
                         class_="bar-track",
                     ),
+                    class_="n",
                 ),
             )
             for row in rows

@@ -42,7 +42,8 @@ section>p.how{color:var(--soft);max-width:44rem;margin:6px 0 18px}
 .panel{background:var(--card);border:1px solid var(--line);
   border-radius:10px;padding:18px 18px 14px}
 .panel+.panel,.panel+.wide,.wide+.panel{margin-top:14px}
-.two{display:grid;gap:14px;grid-template-columns:minmax(0,1.75fr) minmax(0,1fr)}
+.two{display:grid;gap:14px;
+  grid-template-columns:minmax(0,1.7fr) minmax(0,1fr)}
 .two .bars{row-gap:12px}
 .two .panel+.panel{margin-top:0}
 .panel>h3:first-child{margin-top:0}
@@ -68,14 +69,14 @@ section>p.how{color:var(--soft);max-width:44rem;margin:6px 0 18px}
 .bar.plain{background:var(--o1)}
 .key{display:flex;flex-wrap:wrap;gap:4px 20px;font-size:.9rem;
   color:var(--soft);margin-top:10px}
+.key b{color:var(--ink);margin-left:6px}
+.swatch{width:26px;height:12px;margin-right:7px;vertical-align:-1px}
 .dot{display:inline-block;width:10px;height:10px;border-radius:3px;
   margin-right:7px}
-.chart{overflow-x:auto}
-.chart svg{display:block;width:100%;max-width:860px;min-width:540px;
+.chart svg{display:block;width:100%;max-width:820px;
   height:auto;margin:0 auto}
 svg text{font-size:14px;fill:var(--soft)}
 svg .title{fill:var(--soft)}
-svg .name{font-weight:600;fill:currentColor}
 svg .grid{stroke:var(--line)}
 svg .axis{stroke:var(--soft)}
 svg .mark{stroke:var(--soft);stroke-dasharray:3 4}
@@ -101,7 +102,8 @@ th{color:var(--soft);font-weight:600;white-space:nowrap}
 tr:last-child td{border-bottom:0}
 td.n,th.n{text-align:right;white-space:nowrap}
 td.nowrap{white-space:nowrap}
-td .bar-track{height:8px;min-width:90px;margin-top:7px}
+td .bar-track{height:4px;width:84px;margin-top:4px;
+  justify-content:flex-start}
 details{margin-top:14px}
 summary{cursor:pointer;color:var(--soft);font-size:.92rem}
 details[open] summary{margin-bottom:8px}
@@ -150,6 +152,11 @@ footer dd{margin:0;overflow-wrap:anywhere}
 @media (max-width:760px){
   main{padding:26px 16px 48px}
   h1{font-size:1.6rem}
+  svg text{font-size:22px}
+  svg .upright{display:none}
+  th,td{padding-right:10px}
+  td .bar-track{width:48px}
+  td.nowrap{white-space:normal}
   .cards{grid-template-columns:repeat(2,minmax(0,1fr))}
   .card b{font-size:1.35rem}
   .crops{grid-template-columns:repeat(2,minmax(0,1fr));gap:10px}
