@@ -236,6 +236,8 @@ def write_objects(
                 f"Column '{name}' has {len(values)} values for "
                 f"{len(table)} objects; nothing was written."
             )
+    if not plain:
+        return
     rows_of_sample: dict[str, list[int]] = {}
     for row, sample_id in enumerate(table.sample_id):
         rows_of_sample.setdefault(str(sample_id), []).append(row)

@@ -154,7 +154,7 @@ class CropIndexResults(LanceDBSimilarityIndex):
         ids = np.array(arrow["id"].to_pylist(), dtype=str)
         column = arrow["vector"].combine_chunks()
         vectors = column.flatten().to_numpy(zero_copy_only=False)
-        return ids, vectors.reshape(len(ids), -1)
+        return ids, vectors.reshape(len(ids), arrow["vector"].type.list_size)
 
     def stored_ids(self) -> set[str]:
         """Returns the label ids that have a vector."""
