@@ -144,8 +144,11 @@ def quiet(log: Path) -> Iterator[Console]:
     kept = [os.dup(1), os.dup(2)]
     try:
         with (
-            log.open("w", encoding="utf-8") as file,
+            log.open("w", encoding="utf-8", buffering=1) as file,
             os.fdopen(os.dup(kept[0]), "w", encoding="utf-8") as stream,
+            # where Python's own streams do not end in the descriptors
+            contextlib.redirect_stdout(file),
+            contextlib.redirect_stderr(file),
         ):
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
@@ -155,8 +158,6 @@ def quiet(log: Path) -> Iterator[Console]:
             finally:
                 console.clear()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
         for number, descriptor in enumerate(kept, start=1):
             os.dup2(descriptor, number)
             os.close(descriptor)
