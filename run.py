@@ -55,6 +55,8 @@ QUIET = {
     "FIFTYONE_DATABASE_VALIDATION": "false",
     "NO_ALBUMENTATIONS_UPDATE": "1",
 }
+# FiftyOne gives up on an operator after ten minutes; mining takes longer.
+PATIENT = {"FIFTYONE_OPERATOR_TIMEOUT": "86400"}
 # Demo and tests bring their models along: a download would be a mistake.
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -78,7 +80,7 @@ def child_environment(
         environ: the variables to start from.
         offline: whether model libraries must not use the network.
     """
-    defaults = {**QUIET, **(OFFLINE if offline else {})}
+    defaults = {**QUIET, **PATIENT, **(OFFLINE if offline else {})}
     return {**defaults, **environ}
 
 

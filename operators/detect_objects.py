@@ -25,7 +25,7 @@ class DetectObjects(StageOperator):
 
     def fill_form(self, form: Form, ctx: Any) -> None:
         """Asks for the detector and its thresholds."""
-        form.text("model", ["yolov8l.pt", "yolov8n.pt"])
+        form.text("model")
         form.text("field")
         form.decimal("conf", 0.0, 1.0)
         form.decimal("iou", 0.0, 1.0)

@@ -14,6 +14,18 @@ from typing import Any
 import fiftyone as fo
 import fiftyone.operators.types as types
 
+_LABELS = {
+    "conf": "Confidence",
+    "iou": "IoU threshold",
+    "imgsz": "Image size",
+    "max_det": "Objects per image",
+    "brain_key": "Brain key",
+    "dataroot": "Dataroot",
+    "k": "Neighbours",
+    "out_dir": "Output folder",
+    "dtype": "Number type",
+    "hint": "Hint at the class",
+}
 _ARGUMENT = re.compile(r"^\**(?P<name>\w+)(?: \(.*?\)+)?: (?P<text>.*)$")
 
 
@@ -46,6 +58,8 @@ def argument_help(function: Callable[..., Any]) -> dict[str, str]:
 
 
 def _worded(text: str) -> str:
+    # An object, such as "any ``Detector``", cannot be typed into a form.
+    text = re.sub(r",? or any ``[A-Z]\w+``", "", text)
     text = text.replace("``", "").replace("None =", "empty =")
     return text[:1].upper() + text[1:]
 
@@ -183,7 +197,7 @@ class Form:
         parameter = self._parameters.get(name)
         default = parameter.default if parameter else None
         facts: dict[str, Any] = {
-            "label": name.replace("_", " ").capitalize(),
+            "label": _LABELS.get(name, name.replace("_", " ").capitalize()),
             "required": default is inspect.Parameter.empty
             and options.get("default") is None,
         }

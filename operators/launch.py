@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
 
 DEMO_DATASET = "raremine-demo"
-_LAST_PORT = 5250
+_PORTS = 100
 
 
 def has_display(
@@ -36,9 +37,9 @@ def free_port(first: int, address: str = "127.0.0.1") -> int:
         address: address that the App will listen on
 
     Raises:
-        OSError: no port in reach is free
+        SystemExit: none of the next hundred ports is free
     """
-    for port in range(first, _LAST_PORT):
+    for port in range(first, min(first + _PORTS, 65536)):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -46,7 +47,7 @@ def free_port(first: int, address: str = "127.0.0.1") -> int:
             except OSError:
                 continue
             return port
-    raise OSError(f"No free port from {first} to {_LAST_PORT}.")
+    sys.exit(f"No free port among the {_PORTS} from {first}; pass --port.")
 
 
 def open_app(
@@ -90,6 +91,8 @@ def open_app(
             f"{found}:127.0.0.1:{found} {host}, then open that address."
         )
     print("End it with Ctrl-C.", flush=True)
+    # Ended without a word, FiftyOne would leave its server process behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         session.wait(-1)
     except KeyboardInterrupt:

@@ -46,12 +46,12 @@ def show(results: Mapping[str, Any] | None) -> types.Property:
     for name, value in (results or {}).items():
         if name == "error":
             outputs.view(
-                "error", types.Error(label="Not done", description=value)
+                "error", types.Error(label="What is wrong", description=value)
             )
         else:
             _add(outputs, name, value)
     failed = (results or {}).get("error")
-    label = "Nothing was changed" if failed else "Done"
+    label = "Not done" if failed else "Done"
     return types.Property(outputs, view=types.View(label=label))
 
 

@@ -12,7 +12,7 @@ def _documented(a: int, b: float = 0.5, **rest: int) -> None:
         a: first thing, which takes
             two lines: with a colon
         b (0.5): second thing, ``None`` allowed, None = none
-        c ((1, 2)): a default with brackets
+        c ((1, 2)): a default with brackets, or any ``Thing``
         **rest: the rest
 
     Returns:

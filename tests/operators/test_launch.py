@@ -32,11 +32,12 @@ def test_a_taken_port_is_passed_over() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        try:
-            found = free_port(port)
-        except OSError:
-            found = None  # beyond the range that is tried
-        assert found != port
+        assert free_port(port) > port
+
+
+def test_a_port_nobody_can_have_is_told() -> None:
+    with pytest.raises(SystemExit, match="--port"):
+        free_port(70_000)
 
 
 def test_a_missing_dataset_is_named_with_a_way_out(
