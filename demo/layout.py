@@ -164,8 +164,7 @@ class Layout:
             share = float(rng.uniform(0.15, 0.55))
             if rng.random() < 0.4:
                 # The rear camera's wide view makes small things smaller.
-                behind = far if far > 50 else 0.64 * far
-                return (1 - share) * self.reach - behind
+                return (1 - share) * self.reach - 0.64 * far
             return share * self.reach + far
         return float(rng.uniform(-6.0, self.reach + far * 0.75))
 

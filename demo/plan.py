@@ -149,12 +149,22 @@ def _events(config: WorldConfig) -> list[list[str]]:
 
 
 def splits(config: WorldConfig) -> list[str]:
-    """The split ("train" or "val") of each scene, four to one."""
+    """The split ("train" or "val") of each scene, four to one.
+
+    Scenes with a planned target are split four to one by themselves, or
+    the few of them could all end up held out.
+    """
     rng = np.random.default_rng(np.random.SeedSequence([config.seed, 5]))
     held = config.scenes // 5
     if config.scenes > 1:
         held = max(1, held)
-    val = set(rng.permutation(config.scenes)[:held].tolist())
+    events = _events(config)
+    order = rng.permutation(config.scenes).tolist()
+    rare = [i for i in order if events[i]]
+    plain = [i for i in order if not events[i]]
+    first = min(held, round(held * len(rare) / config.scenes))
+    val = set(rare[:first] + plain[: held - first])
+    val |= set(rare[first: first + held - len(val)])
     return ["val" if i in val else "train" for i in range(config.scenes)]
 
 

@@ -5,77 +5,73 @@ from __future__ import annotations
 import numpy as np
 
 from demo.layout import Actor, Layout
-from demo.shapes import KINDS
+from demo.shapes import KINDS, Shape
 
 TURN = np.pi
+
+
+def _train(lay: Layout, name: str) -> tuple[list[Shape], list[float]]:
+    """A vehicle with what it tows, and where the parts' fronts lie.
+
+    These are given in metres behind the front of the first part.
+    """
+    head = lay.shape(name, rider=KINDS[name].cycle)
+    parts, fronts = [head], [0.0]
+    rear = float(head.mesh.size[0])
+    if name == "articulated bus":
+        parts.append(lay.shape("articulated bus rear", colour=head.colour))
+        fronts.append(rear + 0.05)
+    elif name == "semi truck":
+        pick = ("box trailer", "flatbed trailer")[int(lay.rng.integers(2))]
+        parts.append(lay.shape(pick))
+        # The trailer lies on the tractor's coupling.
+        fronts.append(rear - 1.4)
+    return parts, fronts
 
 
 def _lane(lay: Layout, d: float, way: int, speed: float,
           rare: list[str], crowd: float) -> None:
     """Fills a lane with vehicles that keep their distances."""
-    rng, road = lay.rng, lay.road
+    rng, road, scene = lay.rng, lay.road, lay.scene
     state = "moving" if speed > 0 else "stopped"
-    time = lay.scene.plan.seconds
-    # Places are where the queue is at the middle of the scene.
+    own = way > 0 and abs(d + road.lane(0)) < 0.1
+    # Places are where the queue is at mid scene; the ego vehicle's own lane
+    # moves with it, so there the places at the start are kept.
+    shift = 0.0 if own else -way * speed * scene.plan.seconds / 2
+    closed: list[tuple[float, float]] = []
+    if own:
+        closed.append((-9.0, 12.0))
+    if scene.plan.waiting and road.junction is not None:
+        closed.append((road.junction - 11.5, road.junction + 11.5))
     s = -46.0 + rng.uniform(0, 18)
     end = lay.reach + 55.0
-    own = way > 0 and abs(d + road.lane(0)) < 0.1
     wait = list(rare)
-    slots = max(1, int((end - s) / 24))
-    while s < end:
+    while s < end or wait:
         name = ""
-        if wait and rng.random() < 2.0 * len(wait) / slots:
+        left = max(1.0, (lay.reach + 36.0 - s) / 22.0)
+        if wait and s > -28.0 and rng.random() < len(wait) / left:
             name = wait.pop()
-        elif rng.random() < crowd:
-            name = lay.scene.plan.car(rng)
-        if name:
-            ahead = _vehicle(lay, name, s, d, way, speed, state, time, own)
-            s += ahead + rng.uniform(2.0 if speed == 0 else 6.0, 15.0)
-        else:
+        elif s < end and rng.random() < crowd:
+            name = scene.plan.car(rng)
+        if not name:
             s += rng.uniform(8.0, 20.0)
-
-
-def _vehicle(lay: Layout, name: str, s: float, d: float, way: int,
-             speed: float, state: str, time: float, own: bool = False,
-             ) -> float:
-    """Puts a vehicle, with what it tows, into a lane; returns its length."""
-    rng = lay.rng
-    rider = KINDS[name].cycle
-    head = lay.shape(name, rider=rider)
-    parts = [head]
-    if name == "articulated bus":
-        parts.append(lay.shape("articulated bus rear", colour=head.colour))
-    elif name == "semi truck":
-        pick = ("box trailer", "flatbed trailer")[int(rng.integers(2))]
-        parts.append(lay.shape(pick))
-    heading = 0.0 if way > 0 else TURN
-    start = s - way * speed * time / 2
-    if own:
-        # The ego vehicle's own lane: same speed, so the gap stays.
-        ego_half = 3.2
-        start = s
-        if -ego_half - 9 < start < ego_half + 9:
-            return 2.0
-    at = start
-    total = 0.0
-    for i, shape in enumerate(parts):
-        length = float(shape.mesh.size[0])
-        if i:
-            overlap = -1.4 if "trailer" in shape.name else 0.05
-            at -= way * (length / 2 + overlap)
-        lay.scene.actors.append(
-            Actor(shape, at, d, heading, way * speed, 0.0,
-                  "" if not shape.category else state)
-        )
-        at -= way * length / 2
-        total += length
-        if i == 0 and len(parts) > 1:
-            at = start - way * length / 2
-    return total
+            continue
+        parts, fronts = _train(lay, name)
+        total = fronts[-1] + float(parts[-1].mesh.size[0])
+        for low, high in sorted(closed):
+            if s < high and low < s + total:
+                s = high
+        front = s + total if way > 0 else s
+        for shape, behind in zip(parts, fronts, strict=True):
+            centre = front - way * (behind + float(shape.mesh.size[0]) / 2)
+            scene.actors.append(
+                Actor(shape, centre + shift, d, 0.0 if way > 0 else TURN,
+                      way * speed, 0.0, state))
+        s += total + rng.uniform(2.0 if speed == 0 else 6.0, 15.0)
 
 
 def park(lay: Layout, name: str, s: float, side: int,
-            own_colour: str | None = None) -> bool:
+         own_colour: str | None = None) -> bool:
     """Parks a vehicle in the strip; trailers come with or without a tug."""
     road = lay.road
     heading = 0.0 if side < 0 else TURN
@@ -170,15 +166,4 @@ def fill_lanes(lay: Layout, rare: list[str]) -> None:
         first = int(rng.random() < plan.glimpse)
         share[int(rng.integers(first, len(tracks)))].append(name)
     for (d, way, speed), names in zip(tracks, share, strict=True):
-        before = len(lay.scene.actors)
         _lane(lay, d, way, speed, names, plan.crowd)
-        if plan.waiting and road.junction is not None:
-            # Queues stop before the crossing street and its zebra.
-            stop = road.cross_half + 5.5
-            kept = []
-            for actor in lay.scene.actors[before:]:
-                gap = (actor.s - road.junction) * way
-                half = actor.length / 2
-                if gap + half < -stop or gap - half > road.cross_half + 6:
-                    kept.append(actor)
-            lay.scene.actors[before:] = kept

@@ -364,6 +364,16 @@ def test_nothing_stands_in_the_egos_way():
                     assert gap > 0.5 + actor.width / 2, actor.shape.name
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_both_splits_get_their_share_of_targets(seed):
+    config = WorldConfig(seed=seed)
+    plans = [scene_plan(config, i) for i in range(config.scenes)]
+    targets = {name for shapes in TARGETS.values() for name in shapes}
+    held = Counter(p.split for p in plans if targets & set(p.rare))
+    assert held["train"] >= 3
+    assert held["val"] >= 1
+
+
 def test_splits_file_is_json(dataroot):
     held = json.loads((dataroot / "v1.0-demo" / "splits.json").read_text())
     assert sorted(held) == ["train", "val"]
