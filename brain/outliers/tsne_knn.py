@@ -24,6 +24,9 @@ def tsne_map(vectors: np.ndarray, *, seed: int = 42) -> np.ndarray:
     from sklearn.manifold import TSNE
 
     n = len(vectors)
+    if (vectors == vectors[0]).all():
+        # scikit-learn divides by their spread and then never ends
+        return np.zeros((n, 2))
     perplexity: float = min(30, max(5, n - 1))
     if perplexity >= n:
         perplexity = (n - 1) / 1.01

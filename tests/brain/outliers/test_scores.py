@@ -1,0 +1,175 @@
+"""The scorers: equal to scikit-learn, defined for any number of objects."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.ensemble import IsolationForest
+from sklearn.manifold import TSNE
+from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
+
+from raremine.brain.outliers import tsne_knn
+from raremine.brain.outliers.class_rarity import class_rarity_scores
+from raremine.brain.outliers.isolation_forest import isolation_forest_scores
+from raremine.brain.outliers.knn import knn_scores
+from raremine.brain.outliers.lof import class_lof_scores, lof_scores
+from raremine.brain.outliers.neighbors import neighbor_distances
+from raremine.brain.outliers.stage import SCORERS
+from raremine.brain.outliers.tsne_knn import tsne_knn_scores, tsne_map
+
+
+def cloud(n: int, d: int = 6, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(n, d)).astype(np.float32)
+
+
+def with_outlier(n: int = 60) -> np.ndarray:
+    vectors = cloud(n)
+    vectors[17] += 12
+    return vectors
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 5, 6, 19, 40])
+@pytest.mark.parametrize("name", sorted(SCORERS))
+def test_any_number_of_objects_gets_finite_scores(name: str, n: int) -> None:
+    labels = np.array([("car", "truck")[i % 2] for i in range(n)], object)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        scores = SCORERS[name](cloud(n), labels, 20, 42)
+    assert scores.shape == (n,)
+    assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("n", [2, 5, 19])
+@pytest.mark.parametrize("name", sorted(SCORERS))
+def test_identical_objects_are_not_told_apart(name: str, n: int) -> None:
+    labels = np.array(["car"] * n, object)
+    scores = SCORERS[name](np.ones((n, 4), np.float32), labels, 20, 42)
+    assert np.isfinite(scores).all()
+    assert np.ptp(scores) < 1e-9
+
+
+@pytest.mark.parametrize("name", ["isolation_forest", "knn", "lof"])
+def test_the_strange_one_scores_highest(name: str) -> None:
+    vectors = with_outlier()
+    labels = np.array(["car"] * len(vectors), object)
+    assert np.argmax(SCORERS[name](vectors, labels, 20, 42)) == 17
+
+
+def test_isolation_forest_is_scikit_learn_s() -> None:
+    vectors = with_outlier()
+    forest = IsolationForest(
+        n_estimators=100, max_samples="auto", random_state=42
+    ).fit(vectors)
+    scores = isolation_forest_scores(vectors, seed=42)
+    np.testing.assert_allclose(scores, -forest.score_samples(vectors))
+    assert ((scores > 0) & (scores <= 1)).all()
+    assert not np.allclose(scores, isolation_forest_scores(vectors, seed=1))
+
+
+@pytest.mark.parametrize(("n", "k"), [(60, 20), (10, 9), (10, 20)])
+def test_lof_is_scikit_learn_s(n: int, k: int) -> None:
+    vectors = cloud(n)
+    model = LocalOutlierFactor(n_neighbors=min(k, n - 1)).fit(vectors)
+    np.testing.assert_allclose(
+        lof_scores(vectors, k=k), -model.negative_outlier_factor_
+    )
+
+
+@pytest.mark.parametrize(("n", "k"), [(60, 20), (60, 1), (5, 20)])
+def test_knn_is_the_mean_distance_without_the_point_itself(
+    n: int, k: int
+) -> None:
+    vectors = cloud(n).astype(np.float64)
+    distance = np.linalg.norm(vectors[:, None] - vectors[None], axis=2)
+    distance[np.arange(n), np.arange(n)] = np.inf
+    nearest = np.sort(distance, axis=1)[:, : min(k, n - 1)]
+    np.testing.assert_allclose(neighbor_distances(vectors, k), nearest)
+    np.testing.assert_allclose(knn_scores(vectors, k=k), nearest.mean(axis=1))
+
+
+def test_a_duplicate_counts_as_a_neighbour() -> None:
+    vectors = np.array([[0.0], [0.0], [3.0]])
+    np.testing.assert_allclose(knn_scores(vectors, k=1), [0, 0, 3])
+
+
+def test_class_lof_compares_within_a_class() -> None:
+    rng = np.random.default_rng(5)
+    cars = rng.normal(0, 1, (40, 3))
+    buses = rng.normal(50, 1, (12, 3))
+    cars[7] += 9
+    vectors = np.concatenate([cars, buses])
+    labels = np.array(["car"] * 40 + ["bus"] * 12, object)
+    scores = class_lof_scores(vectors, labels)
+    np.testing.assert_allclose(scores[:40], lof_scores(cars, k=5))
+    np.testing.assert_allclose(scores[40:], lof_scores(buses, k=5))
+    assert np.argmax(scores) == 7
+
+
+def test_class_lof_neighbours_grow_with_the_class() -> None:
+    vectors = cloud(200)
+    labels = np.array(["car"] * 200, object)
+    np.testing.assert_allclose(
+        class_lof_scores(vectors, labels), lof_scores(vectors, k=20)
+    )
+
+
+def test_a_class_under_ten_objects_scores_highest_not_nothing() -> None:
+    labels = np.array(["car"] * 30 + ["dog"] * 9, object)
+    scores = class_lof_scores(cloud(39), labels)
+    assert np.isfinite(scores).all()
+    assert (scores[30:] == scores.max()).all()
+    ten = np.array(["car"] * 30 + ["dog"] * 10, object)
+    scores = class_lof_scores(cloud(40), ten)
+    assert len(set(scores[30:].tolist())) > 1
+
+
+def test_class_rarity_is_the_surprise_of_the_class() -> None:
+    labels = np.array(["car"] * 6 + ["bus"] * 2, object)
+    scores = class_rarity_scores(labels)
+    np.testing.assert_allclose(scores[:6], -np.log(6 / 8))
+    np.testing.assert_allclose(scores[6:], -np.log(2 / 8))
+    assert (class_rarity_scores(labels[:6]) == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("n", "perplexity"),
+    [(4, 3 / 1.01), (5, 4 / 1.01), (6, 5), (20, 19), (31, 30), (40, 30)],
+)
+def test_the_perplexity_is_the_published_one_below_n(
+    n: int, perplexity: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = {}
+
+    class Spy(TSNE):
+        def __init__(self, **kwargs: object) -> None:
+            used.update(kwargs)
+            super().__init__(**kwargs)
+
+    monkeypatch.setattr("sklearn.manifold.TSNE", Spy)
+    assert tsne_map(cloud(n)).shape == (n, 2)
+    assert used["perplexity"] == pytest.approx(perplexity)
+    assert used["random_state"] == 42
+
+
+def test_tsne_knn_counts_the_point_among_its_neighbours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    points = np.array([[0, 0], [3, 4], [0, 1], [50, 0]], float)
+    monkeypatch.setattr(tsne_knn, "tsne_map", lambda vectors, seed: points)
+    scores = tsne_knn_scores(cloud(4), k=2)
+    np.testing.assert_allclose(
+        scores, [0.5, np.sqrt(18) / 2, 0.5, np.hypot(47, 4) / 2]
+    )
+    search = NearestNeighbors(n_neighbors=4).fit(points)
+    np.testing.assert_allclose(
+        tsne_knn_scores(cloud(4), k=20),
+        search.kneighbors(points)[0].mean(axis=1),
+    )
+
+
+def test_the_seed_decides_the_map() -> None:
+    np.testing.assert_array_equal(
+        tsne_knn_scores(cloud(25), seed=7), tsne_knn_scores(cloud(25), seed=7)
+    )

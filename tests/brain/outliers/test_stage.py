@@ -1,0 +1,191 @@
+"""Outlier scoring on a dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import fiftyone as fo
+import numpy as np
+import pytest
+
+import raremine.brain as rmb
+from raremine.brain.columns import read_objects
+from raremine.brain.crop_index import vectors_of
+from raremine.brain.errors import MissingStageError, RaremineError
+from raremine.brain.outliers import stage
+from raremine.brain.outliers.isolation_forest import isolation_forest_scores
+from raremine.brain.runs import load_results
+from tests.brain.fakes import (
+    FakeDetector,
+    FakeEmbedder,
+    color_of,
+    painted_dataset,
+    scatter,
+    truncate,
+    values,
+)
+
+NAMES = ["car"] * 12 + ["person"] * 5 + ["dog", "truck"]
+ALL = sorted(stage.SCORERS)
+
+
+def embedded(folder: Path, names: list[str], **kwargs: object) -> fo.Dataset:
+    dataset = painted_dataset(folder, scatter(names), **kwargs)
+    rmb.detect_objects(dataset, FakeDetector())
+    rmb.embed_objects(dataset, FakeEmbedder())
+    return dataset
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> fo.Dataset:
+    return embedded(tmp_path, NAMES)
+
+
+def columns(dataset: fo.Dataset, *names: str) -> dict[str, np.ndarray]:
+    return read_objects(dataset, names=names).columns
+
+
+def test_scores_flags_and_their_reasons_agree(dataset: fo.Dataset) -> None:
+    summary = rmb.score_outliers(dataset)
+    got = columns(
+        dataset,
+        *("isolation_forest", "knn", "outlier", "outlier_by", "outlier_score"),
+    )
+    table = read_objects(dataset)
+    vectors, rows = vectors_of(dataset, "objects_clip", table)
+    assert rows.tolist() == list(range(len(NAMES)))
+    np.testing.assert_allclose(
+        got["isolation_forest"], isolation_forest_scores(vectors)
+    )
+    limits = load_results(dataset, "objects_outliers")["thresholds"]
+    for row in range(len(NAMES)):
+        by = [
+            name
+            for name in ("isolation_forest", "knn")
+            if got[name][row] > limits[name]
+        ]
+        assert got["outlier_by"][row] == by
+        assert got["outlier"][row] is bool(by)
+    assert summary["by_knn"] == 4  # a fifth of 19
+    assert summary["outliers"] == int(np.sum(got["outlier"] == True))  # noqa: E712
+    assert ((got["outlier_score"] > 0) & (got["outlier_score"] < 1)).all()
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 5, 19])
+def test_any_number_of_objects(tmp_path: Path, n: int) -> None:
+    dataset = embedded(tmp_path, NAMES[:n])
+    summary = rmb.score_outliers(dataset, methods=ALL)
+    assert summary["objects"] == n
+    got = columns(dataset, *ALL, "outlier_score", "outlier")
+    for name in (*ALL, "outlier_score"):
+        assert np.isfinite(got[name]).all()
+        # the columns exist even when nobody fills them
+        assert dataset.get_field(f"objects.detections.{name}") is not None
+    assert dataset.get_field("objects.detections.outlier_by") is not None
+
+
+def test_ids_and_insertion_order_decide_nothing(tmp_path: Path) -> None:
+    # the same images under other random ids, added the other way round
+    names = ("outlier_score", "outlier", *ALL)
+    got = []
+    for reverse in (False, True):
+        dataset = embedded(tmp_path, NAMES, reverse=reverse)
+        rmb.score_outliers(dataset, methods=ALL)
+        got.append(values(dataset, *names))
+    assert len(got[0]) == len(NAMES)
+    assert got[0] == got[1]
+
+
+def test_a_second_run_scores_nothing_and_a_change_scores_again(
+    dataset: fo.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    original = stage.SCORERS["knn"]
+    monkeypatch.setitem(
+        stage.SCORERS, "knn", lambda *a: calls.append(1) or original(*a)
+    )
+    rmb.score_outliers(dataset)
+    again = rmb.score_outliers(dataset)
+    assert (len(calls), again["objects"], again["skipped"]) == (1, 0, 19)
+    rmb.score_outliers(dataset, k=3)
+    rmb.score_outliers(dataset, k=3, overwrite=True)
+    assert len(calls) == 3
+    sample = dataset.first()
+    sample["objects"].detections.pop()
+    sample.save()
+    rmb.score_outliers(dataset, k=3)
+    assert len(calls) == 4
+
+
+def test_an_object_without_a_vector_has_no_score(tmp_path: Path) -> None:
+    dataset = painted_dataset(tmp_path, scatter(NAMES))
+    rmb.detect_objects(dataset, FakeDetector())
+    truncate(tmp_path / "CAM_BACK/001.png")
+    rmb.embed_objects(dataset, FakeEmbedder())
+    summary = rmb.score_outliers(dataset)
+    assert (summary["objects"], summary["without_vector"]) == (16, 3)
+    unscored = [
+        Path(path).match("CAM_BACK/001.png")
+        for (path, _), score in values(dataset, "knn")
+        if score is None
+    ]
+    assert unscored == [True] * 3
+
+
+def test_patches_and_slices_score_their_own(dataset: fo.Dataset) -> None:
+    one = dataset.select_group_slices("CAM_BACK")
+    summary = rmb.score_outliers(one, brain_key="back_outliers")
+    assert summary["objects"] == len(read_objects(one))
+    scored = [path for (path, _), s in values(dataset, "knn") if s is not None]
+    assert len(scored) == summary["objects"]
+    assert all("CAM_BACK" in path for path in scored)
+
+
+def test_deleting_the_run_deletes_its_fields(dataset: fo.Dataset) -> None:
+    rmb.score_outliers(dataset, methods=["lof", "knn"])
+    rmb.score_outliers(dataset, methods=["knn"])
+    dataset.delete_brain_run("objects_outliers")
+    schema = dataset.get_field_schema(flat=True)
+    left = {"lof", "knn", "outlier", "outlier_by", "outlier_score"} & {
+        path.rpartition(".")[2] for path in schema
+    }
+    assert not left
+    assert len(read_objects(dataset)) == len(NAMES)
+
+
+def test_the_odd_ones_are_flagged(tmp_path: Path) -> None:
+    # forty cars that differ in shade only, and a dog
+    names = ["car"] * 40
+    frames = scatter(names)
+    frames[3]["CAM_BACK"] = [*frames[3]["CAM_BACK"], color_of("dog", 900)]
+    dataset = painted_dataset(tmp_path, frames)
+    rmb.detect_objects(dataset, FakeDetector())
+    rmb.embed_objects(dataset, FakeEmbedder())
+    rmb.score_outliers(dataset)
+    got = columns(dataset, "label", "outlier_score", "outlier_by")
+    dog = list(got["label"]).index("dog")
+    assert got["outlier_by"][dog] == ["isolation_forest", "knn"]
+    assert np.argmax(got["outlier_score"]) == dog
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "error", "message"),
+    [
+        ({"methods": ["knn", "magic"]}, RaremineError, "magic.*choose from"),
+        ({"methods": []}, RaremineError, "none given"),
+        ({"fusion": "vote"}, RaremineError, "Unknown fusion 'vote'"),
+        ({"share": 20}, RaremineError, "not between 0 and 1"),
+        ({"embeddings": "x"}, MissingStageError, "run embed_objects first"),
+        ({"brain_key": "objects_clip"}, RaremineError, "belongs to a"),
+    ],
+)
+def test_a_mistake_is_told_and_writes_nothing(
+    dataset: fo.Dataset,
+    kwargs: dict[str, object],
+    error: type[Exception],
+    message: str,
+) -> None:
+    with pytest.raises(error, match=message):
+        rmb.score_outliers(dataset, **kwargs)
+    assert dataset.get_field("objects.detections.outlier") is None
+    assert not dataset.has_brain_run("objects_outliers")
