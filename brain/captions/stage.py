@@ -28,7 +28,8 @@ from raremine.brain.stream.batches import crop_batches, image_objects
 from raremine.brain.summary import StageSummary
 
 CHUNK = 256
-"""Captions written in one go: the most that a kill can lose."""
+"""Rows held back at most. Captions are written after each batch, since a
+generation costs far more than a write; this bounds those without a crop."""
 
 SORTED_BATCHES = 8
 """Batches of crops held at a time to sort them by size, so that a batch's
@@ -150,6 +151,7 @@ def caption(
                     if error
                     else parse_answer(raw, prompt),
                 )
+            flush()
             bar.add(len(batch))
         flush()
     _record(dataset, run_key, field, params, counts)
