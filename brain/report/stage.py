@@ -15,6 +15,7 @@ from raremine.brain.report import sections
 from raremine.brain.report.content import Content, gather
 from raremine.brain.report.evaluation_section import worth
 from raremine.brain.report.html import Html, element
+from raremine.brain.report.run_section import footer, stages
 from raremine.brain.report.selection_section import selection
 from raremine.brain.report.style import CSS
 
@@ -104,8 +105,8 @@ def page(content: Content) -> str:
             sections.unusual(content),
             sections.keywords(content),
             selection(content),
-            sections.stages(content),
-            sections.footer(content),
+            stages(content),
+            footer(content),
         ),
     )
     return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
