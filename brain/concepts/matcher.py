@@ -127,12 +127,20 @@ def named_concept(
     found: dict[int, set[str]] = {}
     for concept_item in vocabulary.concepts:
         for term in concept_item.terms:
-            if f" {term} " in words or f" {term}s " in words:
+            if f" {term} " in words or f" {_plural(term)} " in words:
                 found.setdefault(len(term), set()).add(concept_item.name)
     if not found:
         return None
     longest = found[max(found)]
     return next(iter(longest)) if len(longest) == 1 else None
+
+
+def _plural(term: str) -> str:
+    if term.endswith(("s", "x", "ch", "sh")):
+        return f"{term}es"
+    if term.endswith("y") and term[-2:-1] not in "aeiou":
+        return f"{term[:-1]}ies"
+    return f"{term}s"
 
 
 def match(

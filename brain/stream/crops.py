@@ -9,6 +9,9 @@ import numpy as np
 SMALLEST_SIDE = 2
 """Pixels; a crop thinner than this shows nothing."""
 
+ROUNDING = 1e-6
+"""Pixels; relative boxes that end on a pixel's border miss it by less."""
+
 
 def cut_crop(
     image: np.ndarray, box: Sequence[float], padding: float = 0.05
@@ -34,8 +37,10 @@ def cut_crop(
     )
     if min(inside) < SMALLEST_SIDE:
         return None
-    left = int(np.floor(max((x - padding * w) * width, 0)))
-    top = int(np.floor(max((y - padding * h) * height, 0)))
-    right = int(np.ceil(min((x + w + padding * w) * width, width)))
-    bottom = int(np.ceil(min((y + h + padding * h) * height, height)))
+    left = int(np.floor(max((x - padding * w) * width + ROUNDING, 0)))
+    top = int(np.floor(max((y - padding * h) * height + ROUNDING, 0)))
+    right = int(np.ceil(min((x + w + padding * w) * width - ROUNDING, width)))
+    bottom = int(
+        np.ceil(min((y + h + padding * h) * height - ROUNDING, height))
+    )
     return image[top:bottom, left:right].copy()

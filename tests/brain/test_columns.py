@@ -173,9 +173,8 @@ def test_frame_fields_are_on_every_slice(dataset: fo.Dataset) -> None:
 def test_a_dataset_without_tokens_is_keyed_by_sample(tmp_path: Path) -> None:
     dataset = painted_dataset(tmp_path, scatter(["car"]), lidar=False)
     plain = fo.Dataset()
-    plain.add_samples(
-        [fo.Sample(p) for p in dataset.select_group_slices().values("filepath")]
-    )
+    paths = dataset.select_group_slices().values("filepath")
+    plain.add_samples([fo.Sample(path) for path in paths])
     rmb.detect_objects(plain, FakeDetector())
     table = read_objects(plain)
     assert list(table["sample_token"]) == list(table.sample_id)
@@ -188,7 +187,7 @@ def test_a_collection_without_images_is_told() -> None:
     dataset.add_group_field("group", default="LIDAR_TOP")
     element = fo.Group().element("LIDAR_TOP")
     dataset.add_sample(fo.Sample("/nowhere/a.fo3d", group=element))
-    with pytest.raises(RaremineError, match="no image slice.*LIDAR_TOP"):
+    with pytest.raises(RaremineError, match=r"no image slice.*LIDAR_TOP"):
         resolve(dataset)
 
 

@@ -177,7 +177,7 @@ def test_a_kill_keeps_earlier_chunks_and_a_rerun_finishes(
     assert len(done) == 2
     assert set(done.values("objects_status")) == {"ok"}
     # the part that is there says what made it
-    with pytest.raises(RaremineError, match="conf=0.5"):
+    with pytest.raises(RaremineError, match=r"conf=0\.5"):
         rmb.detect_objects(dataset, FakeDetector(settings={"conf": 0.5}))
     detector = FakeDetector()
     summary = rmb.detect_objects(dataset, detector)
