@@ -59,8 +59,8 @@ SYNONYMS = {
     "debris": ("road debris", "an obstacle on the road", "rubbish"),
     "motorcycle": ("motorbike", "powered two-wheeler"),
     "pedestrian": ("person", "human", "people on foot"),
-    "police car": ("police vehicle", "emergency vehicle"),
-    "ambulance": ("emergency vehicle",),
+    "police car": ("police vehicle", "patrol car"),
+    "ambulance": ("ambulance car",),
     "stroller": ("baby stroller", "pram", "pushchair"),
     "traffic cone": ("cone", "pylon"),
     "trailer": ("vehicle trailer", "towed trailer"),
@@ -288,7 +288,8 @@ def phrases(thing: Describable) -> list[Phrase]:
     """Returns phrases of several levels that are true of ``thing``.
 
     From coarse to fine: concept and its synonyms, shape, colour with either,
-    time of day, rider, and the whole caption.
+    time of day, rider, and the whole caption. A text that names both a
+    concept and one of its shapes ("bicycle") means the concept.
     """
     if thing.category == BACKGROUND:
         return [Phrase(t, concept=BACKGROUND) for t in BACKGROUND_PHRASES]
@@ -337,7 +338,8 @@ def phrases(thing: Describable) -> list[Phrase]:
             rider=thing.rider,
         )
     )
-    return levels
+    meaning: dict[str, Phrase] = {}
+    return [meaning.setdefault(phrase.text, phrase) for phrase in levels]
 
 
 def sentence(phrase: str, template: str) -> str:

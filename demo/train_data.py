@@ -57,13 +57,13 @@ class WorldSpec:
 
 
 TRAIN_WORLDS = (
-    WorldSpec(1000, 0.0, 120, 3),
-    WorldSpec(1001, 0.4, 60, 3),
-    WorldSpec(1002, 1.0, 50, 3),
+    WorldSpec(1000, 0.0, 48, 3),
+    WorldSpec(1001, 0.4, 16, 3),
+    WorldSpec(1002, 1.0, 14, 3),
 )
 HELD_OUT_WORLDS = (
-    WorldSpec(5000, 1.0, 10, 3),
-    WorldSpec(5001, 0.0, 14, 3),
+    WorldSpec(5000, 1.0, 5, 3),
+    WorldSpec(5001, 0.0, 6, 3),
 )
 
 
@@ -202,7 +202,8 @@ def render_worlds(
 
 
 def _scene_name(spec: WorldSpec, scene: int) -> str:
-    return f"{spec.seed}-{spec.rarity:g}-{spec.keyframes}-{scene:04d}"
+    world = f"{spec.seed}-{spec.rarity:g}-{spec.scenes}x{spec.keyframes}"
+    return f"{world}-{scene:04d}"
 
 
 def load_pictures(specs: Sequence[WorldSpec], cache: Path) -> list[Picture]:
@@ -378,9 +379,6 @@ def balanced_weights(items: Sequence[Crop]) -> NDArray[np.float64]:
         key = f"{crop.thing.category}/{crop.thing.shape}"
         counts[key] = counts.get(key, 0) + 1
     weights = np.array(
-        [
-            counts[f"{c.thing.category}/{c.thing.shape}"] ** -0.5
-            for c in items
-        ]
+        [counts[f"{c.thing.category}/{c.thing.shape}"] ** -0.5 for c in items]
     )
     return weights / weights.sum()

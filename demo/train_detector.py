@@ -45,7 +45,7 @@ COCO_LABEL = {
 }
 """nuScenes category → COCO name, and the share of instances so labelled."""
 
-TILE = 320
+TILE = 448
 """Side of a training tile in px."""
 SCALES = (0.8, 1.0)
 """Picture scales the tiles are cut from: 640 and 800 px wide pictures."""
@@ -77,9 +77,10 @@ def tiles(
 ) -> list[tuple[NDArray[np.uint8], list[tuple[int, NDArray[np.float64]]]]]:
     """Cuts a picture into two square training tiles with their labels.
 
-    Tiles cost a quarter of a whole picture and keep the object sizes of a
-    640 or 800 px wide one. Objects cut by the border keep their visible part
-    if at least 40 % of the box is left.
+    Tiles keep the object sizes of a 640 or 800 px wide picture and have no
+    empty bars to compute on but a small one below the former. Objects cut
+    by the border keep their visible part if at least 40 % of the box is
+    left.
 
     Args:
         image: (H, W, 3) uint8 RGB
@@ -98,18 +99,26 @@ def tiles(
         for thing in objects
         if thing.usable and (label := coco_label(thing)) is not None
     ]
-    half = size[0] // 2
+    if size[1] < TILE:
+        small = cv2.copyMakeBorder(
+            small,
+            0,
+            TILE - size[1],
+            0,
+            0,
+            cv2.BORDER_CONSTANT,
+            value=(114, 114, 114),
+        )
+    slack = size[0] - TILE
     result = []
-    for low, high in ((0, half - TILE), (half, size[0] - TILE)):
-        left = _between(rng, min(low, size[0] - TILE), max(low, high))
-        left = min(left, size[0] - TILE)
-        top = _between(rng, 0, size[1] - TILE)
+    for first, last in ((0, slack // 2), (slack // 2, slack)):
+        left = _between(rng, first, last)
+        top = _between(rng, 0, small.shape[0] - TILE)
         frame = np.array([left, top, left + TILE, top + TILE], float)
         kept = []
         for index, box in labelled:
-            part = np.concatenate(
-                [np.maximum(box[:2], frame[:2]), np.minimum(box[2:], frame[2:])]
-            )
+            low = np.maximum(box[:2], frame[:2])
+            part = np.concatenate([low, np.minimum(box[2:], frame[2:])])
             extent = part[2:] - part[:2]
             whole = np.prod(box[2:] - box[:2])
             if extent.min() < 3 or np.prod(extent) < 0.4 * whole:
@@ -122,7 +131,7 @@ def tiles(
 
 
 def _between(rng: np.random.Generator, low: int, high: int) -> int:
-    return int(rng.integers(low, high + 1)) if high > low else max(0, low)
+    return int(rng.integers(low, high + 1))
 
 
 def write_tiles(
@@ -178,6 +187,7 @@ def train_detector(
     minutes: float = 30.0,
     seed: int = 0,
     batch: int = 16,
+    resume: bool = False,
 ) -> dict[str, Any]:
     """Trains the detector and writes ``out/detector.pt`` (fp16).
 
@@ -188,6 +198,7 @@ def train_detector(
         minutes (30.0): training time
         seed (0): seed of data order and initial weights
         batch (16): tiles a step
+        resume (False): start from ``out/detector.pt``
 
     Returns:
         the parameters that were used and what was trained
@@ -197,7 +208,7 @@ def train_detector(
     from ultralytics.utils.checks import check_yaml
 
     work.mkdir(parents=True, exist_ok=True)
-    count = write_tiles(train, work / "train", seed=seed, passes=2)
+    count = write_tiles(train, work / "train", seed=seed)
     write_tiles(train[:16], work / "val", seed=seed + 1)
     data = work / "data.yaml"
     data.write_text(
@@ -222,7 +233,7 @@ def train_detector(
         "lr0": 2e-3,
         "lrf": 0.02,
         "cos_lr": True,
-        "warmup_epochs": 1.0,
+        "warmup_epochs": 0.5,
         "weight_decay": 0.01,
         "mosaic": 0.0,
         "scale": 0.25,
@@ -233,6 +244,8 @@ def train_detector(
         "erasing": 0.0,
     }
     model = YOLO(str(model_file), task="detect")
+    if resume:
+        model.load(str(out / "detector.pt"))
     model.add_callback("on_train_start", _half_forward)
     model.add_callback("on_model_save", _export_last(out))
     model.train(

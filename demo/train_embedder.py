@@ -128,11 +128,11 @@ def contrastive_loss(
         image: (B, D) normalised image features
         text: (T, D) normalised text features
         scale: the logit scale, already exponentiated
-        true: (B, T) bool; every row holds a True, a column may hold none
+        true: (B, T) bool; a column without a True only repels
     """
     logits = scale * image @ text.T
     mass = true.float()
-    rows = mass / mass.sum(1, keepdim=True)
+    rows = mass / mass.sum(1, keepdim=True).clamp(min=1)
     hits = mass.sum(0, keepdim=True)
     columns = mass / hits.clamp(min=1)
     by_image = -(rows * logits.log_softmax(1)).sum(1).mean()
@@ -168,6 +168,7 @@ def train_embedder(
     seed: int = 0,
     batch: int = 96,
     rate: float = 1.5e-3,
+    resume: bool = False,
 ) -> dict[str, Any]:
     """Trains the model and writes ``out/NAME.json`` and ``.safetensors``.
 
@@ -178,6 +179,7 @@ def train_embedder(
         seed (0): seed of sampling and initial weights
         batch (96): crops a step
         rate (1.5e-3): peak learning rate
+        resume (False): start from the weights in ``out``
 
     Returns:
         the parameters that were used and the last mean loss
@@ -188,7 +190,8 @@ def train_embedder(
     rng = np.random.default_rng(seed)
     write_config(out)
     register(out)
-    model = open_clip.create_model(NAME)
+    start_from = str(out / f"{NAME}.safetensors") if resume else None
+    model = open_clip.create_model(NAME, pretrained=start_from)
     tokenizer = open_clip.get_tokenizer(NAME)
     model.train()
     model.visual.to(memory_format=torch.channels_last)

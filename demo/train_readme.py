@@ -88,7 +88,7 @@ def _embedder(record: dict[str, Any]) -> str:
             "## Embedder\n",
             _training(record),
             f"{scores['crops']} held-out crops (objects and background), "
-            f"{scores['seconds']} s each on one thread. Zero-shot with \"a "
+            f'{scores["seconds"]} s each on one thread. Zero-shot with "a '
             f'photo of a …" over {len(scores["top1"])} concepts: mean top-1 '
             f"{scores['mean_top1']}; top-1 among all shapes "
             f"{scores['shape_top1']}.\n",
@@ -157,8 +157,11 @@ def write_readme(out: Path, cache: Path) -> Path:
     ]
     for name, part in PARTS.items():
         record = cache / f"{name}.json"
-        if record.is_file():
-            text.append(part(json.loads(record.read_text(encoding="utf-8"))))
+        if not record.is_file():
+            continue
+        content = json.loads(record.read_text(encoding="utf-8"))
+        if content.get("scores"):
+            text.append(part(content))
     path = out / "README.md"
     out.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(text), encoding="utf-8")

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from demo import train_captioner, train_detector, train_embedder
+from demo import captioner_model, train_detector, train_embedder
 from demo.phrases import (
     BACKGROUND,
     answer_class,
@@ -25,6 +25,7 @@ from demo.phrases import (
     keywords,
     with_article,
 )
+from demo.train_captioner import draw_hint
 from demo.train_data import Crop, Picture, cut
 from raremine.brain.captions.prompts import build_prompt
 
@@ -223,6 +224,10 @@ def score_embedder(out: Path, crops: Sequence[Crop]) -> dict[str, Any]:
     shapes = [crops[k].thing.shape for k in objects]
     known = sorted(set(shapes))
     fine = image[objects] @ _encode(model, tokenizer, known).T
+    fine_right = [
+        known[best] == shape
+        for best, shape in zip(fine.argmax(1), shapes, strict=True)
+    ]
     return {
         "seconds": round(seconds, 4),
         "crops": len(crops),
@@ -230,15 +235,14 @@ def score_embedder(out: Path, crops: Sequence[Crop]) -> dict[str, Any]:
             n: [round(float(np.mean(right[n])), 3), len(right[n])]
             for n in names
         },
-        "mean_top1": round(float(np.mean([np.mean(right[n]) for n in names])), 3),
-        "shape_top1": round(
-            float(np.mean([known[b] == s for b, s in zip(fine.argmax(1), shapes)])),
-            3,
-        ),
+        "mean_top1": _share(np.mean(right[n]) for n in names),
+        "shape_top1": _share(fine_right),
         "retrieval": {
             n: round(
                 average_precision(
-                    sims[:, k].tolist(), [t == n for t in truth], truth.count(n)
+                    sims[:, k].tolist(),
+                    [t == n for t in truth],
+                    truth.count(n),
                 ),
                 3,
             )
@@ -252,21 +256,6 @@ def _encode(model: Any, tokenizer: Any, names: Sequence[str]) -> NDArray[Any]:
     with torch.inference_mode():
         features = model.encode_text(tokenizer(texts), normalize=True)
     return np.asarray(features.numpy())
-
-
-def load_captioner(out: Path) -> tuple[Any, Any]:
-    """Loads the captioner as any image-text-to-text model.
-
-    Returns:
-        model and processor
-    """
-    from transformers import AutoModelForImageTextToText, AutoProcessor
-
-    model = AutoModelForImageTextToText.from_pretrained(
-        out, dtype=torch.float32, local_files_only=True
-    )
-    processor = AutoProcessor.from_pretrained(out, local_files_only=True)
-    return model.eval(), processor
 
 
 def score_captioner(
@@ -285,20 +274,18 @@ def score_captioner(
         ``paper``, ``no_hint``, ``wrong_hint``: accuracies over all crops;
         ``noun``, ``colour``: share of right first keywords and colours
     """
-    model, processor = load_captioner(out)
+    model, processor = captioner_model.load_captioner(out)
     rng = np.random.default_rng(seed)
     truth = [answer_class(c.thing.category) for c in crops]
     images = [_plain(c) for c in crops]
-    hints = [train_captioner.draw_hint(c.thing, rng) for c in crops]
-    wrong = [
-        "car" if name != "car" else "truck" for name in truth
-    ]
+    hints = [draw_hint(c.thing, rng) for c in crops]
+    wrong = ["car" if name != "car" else "truck" for name in truth]
 
     def run(kind: str, given: Sequence[str | None]) -> list[str]:
         answers = []
         for low in range(0, len(crops), batch):
             prompts = [build_prompt(kind, h) for h in given[low : low + batch]]
-            answers += train_captioner.generate(
+            answers += captioner_model.generate(
                 model, processor, images[low : low + batch], prompts
             )
         return answers
@@ -316,9 +303,7 @@ def score_captioner(
         return round(float(np.mean(same)), 3)
 
     def classes(given: Sequence[str | None]) -> list[str]:
-        return [
-            str(_parse(a).get("class")) for a in run("default", given)
-        ]
+        return [str(_parse(a).get("class")) for a in run("default", given)]
 
     return {
         "seconds": round(seconds, 4),
@@ -335,8 +320,7 @@ def score_captioner(
         "no_hint": accuracy(classes([None] * len(crops))),
         "wrong_hint": accuracy(classes(wrong)),
         "noun": _share(
-            keywords(c.thing)[0] in d.get("keywords", [])[:1]
-            for d, c in pairs
+            keywords(c.thing)[0] in d.get("keywords", [])[:1] for d, c in pairs
         ),
         "colour": _share(
             c.thing.colour in d.get("keywords", [])
