@@ -527,8 +527,9 @@ def match_concepts(
         margin (0.05): best minus second score below which an object is
             ``ambiguous``
         only_captioned (False): leave objects without a caption out (common)
-        trust_detector (True): whether a detector class that is itself a
-            target concept makes the object a target
+        trust_detector (True): whether the detector's class counts: as the
+            text evidence of an object without a caption (``calibrated``),
+            and, if it is itself a target concept, to make it a target
 
     Returns:
         summary with ``objects``, ``target``, ``rare``, ``common``,

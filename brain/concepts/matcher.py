@@ -152,6 +152,7 @@ def match(
     logit_scale: float = 100.0,
     image_text_cosine: np.ndarray | None = None,
     weight: float = 0.5,
+    detector: np.ndarray | None = None,
 ) -> Match:
     """Joins text and image evidence and takes the best two concepts.
 
@@ -162,7 +163,7 @@ def match(
     ``calibrated`` first turns each modality into probabilities, because
     text-text and image-text cosines live on different scales: a softmax with
     CLIP's own logit scale, and for the text ``SURE`` for a concept that it
-    names.
+    names. Where there is no caption, the detector's class is the text.
 
     Args:
         text_cosine: (n, c) cosines of captions, NaN rows without one; None
@@ -173,7 +174,10 @@ def match(
         weighting: one of ``WEIGHTINGS``
         logit_scale: CLIP's
         image_text_cosine: (n,) cosine of crop and caption, for ``adaptive``
-        weight: weight of the text
+        weight: weight of the text against the image
+        detector: (n, c) probabilities from ``detector_evidence``, NaN rows
+            without; None if the detector is no evidence. ``calibrated``
+            takes them as the text of rows without a caption
 
     Returns:
         a ``Match``
@@ -190,7 +194,10 @@ def match(
     if weighting == "calibrated":
         if text_cosine is not None:
             text = softmax(logit_scale * text_cosine)
-            parts.append((text_with_names(text, named), weight))
+            text = text_with_names(text, named)
+            if detector is not None:
+                text = np.where(np.isnan(text), detector, text)
+            parts.append((text, weight))
         if image_cosine is not None:
             parts.append((softmax(logit_scale * image_cosine), 1 - weight))
     else:
@@ -208,6 +215,28 @@ def match(
         rows = np.flatnonzero(named >= 0)
         total[rows, named[rows]] = 1.0
     return _top_two(total)
+
+
+def detector_evidence(
+    concept: np.ndarray, confidence: np.ndarray, count: int
+) -> np.ndarray:
+    """Turns the detector's class and confidence into probabilities.
+
+    Args:
+        concept: (n,) int64 concept of the detector's class, -1 = none
+        confidence: (n,) detector's confidence in [0, 1], NaN counts as 0.5
+        count: number of concepts
+
+    Returns:
+        (n, count) the confidence for that concept, the rest shared by the
+        others; NaN rows where the class is no concept
+    """
+    sure = np.clip(np.nan_to_num(confidence, nan=0.5), 0, 1)
+    out = np.repeat(((1 - sure) / max(count - 1, 1))[:, None], count, axis=1)
+    rows = np.flatnonzero(concept >= 0)
+    out[rows, concept[rows]] = sure[rows]
+    out[concept < 0] = np.nan
+    return np.asarray(out)
 
 
 def adaptive_weight(image_text_cosine: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ def reason(
     ambiguous: bool = False,
     by_detector: bool = False,
     asked: bool = True,
+    detector_counts: bool = False,
 ) -> str:
     """Writes the sentence.
 
@@ -35,6 +36,7 @@ def reason(
         ambiguous: whether the two best concepts are too close to tell
         by_detector: whether the group follows the detector's class
         asked: whether a concept was to be decided at all
+        detector_counts: whether the detector's class was the text evidence
 
     Returns:
         such as "caption says 'a yellow excavator' → construction vehicle
@@ -52,6 +54,8 @@ def reason(
         source = (
             f"caption says '{caption}'"
             if caption
+            else f"no caption, detector says {label}"
+            if detector_counts
             else f"image alone (detector: {label})"
         )
         following = (

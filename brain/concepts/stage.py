@@ -19,6 +19,7 @@ from raremine.brain.columns import (
 )
 from raremine.brain.concepts.matcher import (
     Match,
+    detector_evidence,
     match,
     named_concept,
     term_vectors,
@@ -95,12 +96,21 @@ def match_objects(
         embeddings=embeddings,
         weighting=weighting,
         templates=weighting == "calibrated",
+        trust_detector=trust_detector,
     )
     columns = _columns(
         table, decision, words, groups, asked, margin, trust_detector
     )
     columns["reason"] = _reasons(
-        table, columns, decision, groups, asked, evidence != "image"
+        table,
+        columns,
+        decision,
+        groups,
+        asked,
+        read_captions=evidence != "image",
+        detector_counts=trust_detector
+        and evidence == "both"
+        and weighting == "calibrated",
     )
     declare_columns(dataset, field, COLUMN_TYPES)
     write_objects(dataset, field, table, columns)
@@ -148,6 +158,7 @@ def _read(scope: Scope, field: str) -> ObjectTable:
         field,
         [
             "label",
+            "confidence",
             "caption",
             "caption_class",
             "caption_status",
@@ -179,6 +190,7 @@ def _decide(
     embeddings: str,
     weighting: str,
     templates: bool,
+    trust_detector: bool,
 ) -> tuple[Match, np.ndarray]:
     terms = term_vectors(words, model.embed_texts, templates)
     n, count = len(table), len(words.concepts)
@@ -226,6 +238,7 @@ def _decide(
             agreement[rows] = np.nan_to_num(
                 np.einsum("nd,nd->n", encoded, images[rows])
             )
+    detected = [words.concept_of(str(label)) for label in table["label"]]
     decision = match(
         text_cosine,
         image_cosine,
@@ -233,6 +246,13 @@ def _decide(
         weighting=weighting,
         logit_scale=model.logit_scale,
         image_text_cosine=agreement,
+        detector=detector_evidence(
+            np.array([place[d] if d else -1 for d in detected], dtype=int),
+            np.asarray(table["confidence"], dtype=np.float64),
+            count,
+        )
+        if trust_detector and evidence == "both"
+        else None,
     )
     return decision, named
 
@@ -282,7 +302,9 @@ def _reasons(
     decision: Match,
     groups: dict[str, str],
     asked: np.ndarray,
+    *,
     read_captions: bool,
+    detector_counts: bool,
 ) -> list[str]:
     score = np.asarray(table["outlier_score"], dtype=np.float64)
     ranked = np.isfinite(score)
@@ -312,6 +334,7 @@ def _reasons(
                 ambiguous=columns["ambiguous"][row],
                 by_detector=by_detector,
                 asked=bool(asked[row]),
+                detector_counts=detector_counts,
             )
         )
     return out

@@ -67,7 +67,7 @@ def answer(name: str, description: str) -> str:
     return json.dumps({"class": name, "description": description})
 
 
-def test_images_alone_decide(dataset: fo.Dataset) -> None:
+def test_image_and_detector_decide_without_a_caption(dataset: fo.Dataset) -> None:
     summary = match(dataset)
     got = rows(dataset, "concept", "group", "reason", "ambiguous")
     assert {name: row[:2] for name, row in got.items()} == {
@@ -80,7 +80,7 @@ def test_images_alone_decide(dataset: fo.Dataset) -> None:
         "bicycle": ("bicycle", "target"),
     }
     assert (summary["target"], summary["rare"], summary["common"]) == (2, 2, 3)
-    assert got["truck"][2].startswith("image alone (detector: truck) → truck")
+    assert got["truck"][2].startswith("no caption, detector says truck → truck")
     assert got["truck"][3] is False
 
 
@@ -103,7 +103,7 @@ def test_a_caption_overrules_an_unsure_image(dataset: fo.Dataset) -> None:
     assert got["person"][:2] == ("motorcycle", "target")
     # a refusal is no evidence, although it names a concept
     assert got["car"][:2] == ("car", "common")
-    assert got["car"][2].startswith("image alone")
+    assert got["car"][2].startswith("no caption, detector says car")
 
 
 def test_evidence_is_chosen(dataset: fo.Dataset) -> None:
@@ -216,8 +216,9 @@ def test_an_object_without_a_crop_keeps_its_row(
             table["label"], table["concept"], table["group"], strict=True
         )
     }
-    assert got["truck"] == (None, "target")
-    assert got["dog"] == (None, "common")
+    # what the detector says is the only evidence left
+    assert got["truck"] == ("truck", "target")
+    assert got["dog"][1] == "rare"
     assert got["bus"] == ("bus", "rare")
 
 
