@@ -67,7 +67,9 @@ def answer(name: str, description: str) -> str:
     return json.dumps({"class": name, "description": description})
 
 
-def test_image_and_detector_decide_without_a_caption(dataset: fo.Dataset) -> None:
+def test_image_and_detector_decide_without_a_caption(
+    dataset: fo.Dataset,
+) -> None:
     summary = match(dataset)
     got = rows(dataset, "concept", "group", "reason", "ambiguous")
     assert {name: row[:2] for name, row in got.items()} == {
@@ -80,7 +82,9 @@ def test_image_and_detector_decide_without_a_caption(dataset: fo.Dataset) -> Non
         "bicycle": ("bicycle", "target"),
     }
     assert (summary["target"], summary["rare"], summary["common"]) == (2, 2, 3)
-    assert got["truck"][2].startswith("no caption, detector says truck → truck")
+    assert got["truck"][2].startswith(
+        "no caption, detector says truck → truck"
+    )
     assert got["truck"][3] is False
 
 
