@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Mapping
@@ -11,10 +10,9 @@ from typing import Any
 
 from demo.console import Console
 from demo.options import Options
-from raremine.brain.evaluation.report import MiningReport
 from raremine.brain.evaluation.strategies import DEFAULT, RANDOM
 from raremine.brain.frames import read_frames
-from raremine.brain.report.content import selection_reach
+from raremine.brain.report.content import selection_reach, stored_evaluation
 from raremine.brain.report.stages import stage_rows
 from raremine.brain.runs import library_versions
 from raremine.brain.selection.result import Selection
@@ -43,9 +41,7 @@ def summarise(
         options: what the demo was asked to do
         reused: whether the world had been rendered before
     """
-    report = None
-    if result.get("evaluation"):
-        report = MiningReport.from_dict(json.loads(result["evaluation"]))
+    report = stored_evaluation(result)
     selection = Selection.from_dict(result["selection"])
     reach = selection_reach(
         dataset,

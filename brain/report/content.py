@@ -225,12 +225,21 @@ def _find_missing(content: Content) -> None:
         )
 
 
-def _evaluation(dataset: fo.Dataset, content: Content) -> None:
-    stored = content.result.get("evaluation")
+def stored_evaluation(result: Mapping[str, Any]) -> MiningReport | None:
+    """Returns the evaluation in the result of a run, if there is one.
+
+    Args:
+        result: what ``mine`` returned, as it is or read back from a file
+    """
+    stored = result.get("evaluation")
     if isinstance(stored, str):
         stored = json.loads(stored)
-    if stored:
-        content.evaluation = MiningReport.from_dict(stored)
+    return MiningReport.from_dict(stored) if stored else None
+
+
+def _evaluation(dataset: fo.Dataset, content: Content) -> None:
+    content.evaluation = stored_evaluation(content.result)
+    if content.evaluation is not None:
         return
     try:
         content.evaluation = load_report(dataset)
