@@ -82,6 +82,19 @@ class UltralyticsDetector:
         Returns:
             one ``DetectedBoxes`` an image, most confident first
         """
+        found: list[DetectedBoxes | None] = [None] * len(images)
+        rows_of: dict[tuple[int, ...], list[int]] = {}
+        for row, image in enumerate(images):
+            rows_of.setdefault(image.shape, []).append(row)
+        # Ultralytics pads images of different shapes to a common square, so
+        # an image's boxes would depend on its neighbours in the batch
+        for rows in rows_of.values():
+            boxes = self._predict([images[row] for row in rows])
+            for row, of_image in zip(rows, boxes, strict=True):
+                found[row] = of_image
+        return [boxes for boxes in found if boxes is not None]
+
+    def _predict(self, images: Sequence[np.ndarray]) -> list[DetectedBoxes]:
         results = self._model.predict(
             # Ultralytics takes arrays in OpenCV's channel order
             [np.ascontiguousarray(image[..., ::-1]) for image in images],

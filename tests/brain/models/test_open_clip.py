@@ -1,0 +1,287 @@
+"""open_clip behind the embedder protocol, with weights made here."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import raremine.brain as rmb
+from raremine.brain.columns import read_objects
+from raremine.brain.crop_index import open_index, vectors_of
+from raremine.brain.errors import ModelError, RaremineError
+from raremine.brain.models.open_clip_embedder import OpenClipEmbedder
+from raremine.brain.models.protocols import Embedder
+from tests.brain.fakes import FakeDetector, painted_dataset, scatter
+
+NAME = "tiny-raremine-test"
+
+CONFIG: dict[str, Any] = {
+    "embed_dim": 24,
+    "vision_cfg": {
+        "image_size": 32,
+        "layers": 2,
+        "width": 64,
+        "patch_size": 8,
+    },
+    "text_cfg": {
+        "context_length": 77,
+        "vocab_size": 49408,
+        "width": 64,
+        "heads": 2,
+        "layers": 2,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def net(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    import open_clip
+    import torch
+
+    config = tmp_path_factory.mktemp("config") / f"{NAME}.json"
+    config.write_text(json.dumps(CONFIG))
+    open_clip.add_model_config(config)
+    torch.manual_seed(0)
+    return open_clip.create_model(NAME).eval()
+
+
+@pytest.fixture(scope="module")
+def folder(net: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """NAME.json beside NAME.safetensors."""
+    from safetensors.torch import save_file
+
+    folder = tmp_path_factory.mktemp("tiny")
+    (folder / f"{NAME}.json").write_text(json.dumps(CONFIG))
+    save_file(net.state_dict(), folder / f"{NAME}.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def own_folder(net: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The layout that open_clip itself writes."""
+    from safetensors.torch import save_file
+
+    folder = tmp_path_factory.mktemp("own")
+    preprocess = {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
+    (folder / "open_clip_config.json").write_text(
+        json.dumps({"model_cfg": CONFIG, "preprocess_cfg": preprocess})
+    )
+    save_file(net.state_dict(), folder / "open_clip_model.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def embedder(folder: Path) -> OpenClipEmbedder:
+    return OpenClipEmbedder(str(folder), device="cpu")
+
+
+def crops() -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    shapes = [(50, 80), (1, 1), (3, 200), (224, 10), (32, 32)]
+    return [rng.integers(0, 255, (*s, 3), dtype=np.uint8) for s in shapes]
+
+
+def test_crops_are_embedded_as_open_clip_does(
+    embedder: OpenClipEmbedder, net: Any
+) -> None:
+    import open_clip
+    import torch
+
+    assert isinstance(embedder, Embedder)
+    assert embedder.dim == 24
+    transform = open_clip.image_transform(32, is_train=False)
+    with torch.inference_mode():
+        expected = net.encode_image(
+            torch.stack([transform(Image.fromarray(c)) for c in crops()])
+        ).numpy()
+    got = embedder.embed_images(crops())
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
+    for crop, vector in zip(crops(), got, strict=True):
+        (alone,) = embedder.embed_images([crop])
+        np.testing.assert_allclose(alone, vector, rtol=1e-4, atol=1e-5)
+
+
+def test_texts_are_embedded_as_open_clip_does(
+    embedder: OpenClipEmbedder, net: Any
+) -> None:
+    import open_clip
+    import torch
+
+    texts = [f"a photo of number {n}" for n in range(300)]
+    with torch.inference_mode():
+        tokens = open_clip.get_tokenizer(NAME)(texts)
+        expected = net.encode_text(tokens, normalize=True).numpy()
+    got = embedder.embed_texts(texts)
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(got, axis=1), 1, atol=1e-5)
+    assert embedder.logit_scale == pytest.approx(1 / 0.07)
+
+
+def test_nothing_in_nothing_out(embedder: OpenClipEmbedder) -> None:
+    assert embedder.embed_images([]).shape == (0, 24)
+    assert embedder.embed_texts([]).shape == (0, 24)
+
+
+def test_open_clip_s_own_layout_brings_its_preprocessing(
+    own_folder: Path, net: Any
+) -> None:
+    import open_clip
+    import torch
+
+    own = OpenClipEmbedder(str(own_folder), device="cpu")
+    transform = open_clip.image_transform(
+        32, is_train=False, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)
+    )
+    with torch.inference_mode():
+        expected = net.encode_image(
+            torch.stack([transform(Image.fromarray(c)) for c in crops()])
+        ).numpy()
+    np.testing.assert_allclose(
+        own.embed_images(crops()), expected, rtol=1e-4, atol=1e-5
+    )
+
+
+def test_a_known_name_takes_a_weights_file(folder: Path) -> None:
+    weights = folder / f"{NAME}.safetensors"
+    named = OpenClipEmbedder(NAME, str(weights), device="cpu")
+    assert named.identity()["pretrained"] == f"{NAME}.safetensors"
+    np.testing.assert_array_equal(
+        named.embed_images(crops()),
+        OpenClipEmbedder(str(folder), device="cpu").embed_images(crops()),
+    )
+
+
+@pytest.mark.parametrize("layout", ["folder", "own_folder"])
+def test_other_weights_are_another_identity(
+    layout: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    source: Path = request.getfixturevalue(layout)
+    copy = tmp_path / source.name
+    shutil.copytree(source, copy)
+    before = OpenClipEmbedder(str(source), device="cpu").identity()
+    assert OpenClipEmbedder(str(copy), device="cpu").identity() == before
+    (weights,) = copy.glob("*.safetensors")
+    state = load_file(weights)
+    state["logit_scale"] += 1
+    save_file(state, weights)
+    after = OpenClipEmbedder(str(copy), device="cpu").identity()
+    assert after["sha256"] != before["sha256"]
+
+
+def test_missing_weights_are_never_random(
+    tmp_path: Path, folder: Path
+) -> None:
+    absent = tmp_path / "absent"
+    with pytest.raises(ModelError, match=f"No embedder model at '{absent}'"):
+        OpenClipEmbedder(str(absent))
+    with pytest.raises(ModelError, match=f"'{tmp_path}' holds no open_clip"):
+        OpenClipEmbedder(str(tmp_path))
+    with pytest.raises(ModelError, match="knows no model 'ViT-Q'"):
+        OpenClipEmbedder("ViT-Q", "laion2b_s34b_b79k")
+    with pytest.raises(ModelError, match="needs pretrained weights"):
+        OpenClipEmbedder(NAME)
+    with pytest.raises(ModelError, match=f"No embedder weights at '{absent}'"):
+        OpenClipEmbedder(NAME, str(absent))
+    with pytest.raises(ModelError, match=r"is a file; pass the folder"):
+        OpenClipEmbedder(str(folder / f"{NAME}.safetensors"))
+    with pytest.raises(ModelError, match="'no_such_tag' could not be loaded"):
+        OpenClipEmbedder(NAME, "no_such_tag")
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights at all" * 9])
+def test_broken_weights_are_told(
+    tmp_path: Path, folder: Path, content: bytes
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    weights = copy / f"{NAME}.safetensors"
+    weights.write_bytes(content)
+    with pytest.raises(ModelError, match=f"{weights}"):
+        OpenClipEmbedder(str(copy))
+
+
+def test_weights_of_another_shape_are_told(
+    tmp_path: Path, folder: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    (copy / f"{NAME}.json").write_text(
+        json.dumps({**CONFIG, "embed_dim": 32})
+    )
+    with pytest.raises(ModelError, match="could not be loaded"):
+        OpenClipEmbedder(str(copy))
+
+
+def test_text_search_in_a_fresh_process_without_network(
+    tmp_path: Path, folder: Path
+) -> None:
+    names = ["car", "person", "truck", "dog", "bus", "bench", "bicycle"]
+    model = tmp_path / "model"
+    shutil.copytree(folder, model)
+    dataset = painted_dataset(tmp_path / "images", scatter(names))
+    dataset.name = f"search-{uuid.uuid4().hex[:8]}"
+    dataset.persistent = True
+    rmb.detect_objects(dataset, FakeDetector())
+    rmb.embed_objects(dataset, str(model), index_dir=str(tmp_path / "index"))
+    query = "an excavator"
+    table = read_objects(dataset)
+    vectors, rows = vectors_of(dataset, "objects_clip", table)
+    text = OpenClipEmbedder(str(folder)).embed_texts([query])[0]
+    best = table.label_id[rows[np.argsort(-(vectors @ text))]][:3].tolist()
+
+    # found elsewhere, the same weights answer as well
+    moved = tmp_path / "elsewhere" / "model"
+    moved.parent.mkdir()
+    model.rename(moved)
+    summary = rmb.embed_objects(dataset, str(moved))
+    assert summary["skipped"] == len(names)
+    script = f"""
+import fiftyone as fo
+dataset = fo.load_dataset({dataset.name!r})
+images = dataset.select_group_slices(media_type="image")
+assert dataset.load_brain_results("objects_clip").config.supports_prompts
+near = images.to_patches("objects").sort_by_similarity(
+    {query!r}, k=3, brain_key="objects_clip"
+)
+print(*near.values("objects.id"))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-3:] == best
+    dataset.delete()
+
+
+def test_concepts_reload_the_embedder_that_made_the_vectors(
+    tmp_path: Path, folder: Path
+) -> None:
+    dataset = painted_dataset(tmp_path, scatter(["car", "dog"]))
+    rmb.detect_objects(dataset, FakeDetector())
+    rmb.embed_objects(dataset, str(folder))
+    assert open_index(dataset, "objects_clip").supports_prompts
+    assert rmb.match_concepts(dataset)["objects"] == 2
+    with pytest.raises(RaremineError, match=r"other settings \(embedder\)"):
+        rmb.embed_objects(dataset, _brighter(folder, tmp_path / "other"))
+
+
+def _brighter(folder: Path, copy: Path) -> str:
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(folder, copy)
+    state = load_file(copy / f"{NAME}.safetensors")
+    state["visual.proj"] = state["visual.proj"] * 2
+    save_file(state, copy / f"{NAME}.safetensors")
+    return str(copy)
