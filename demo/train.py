@@ -24,7 +24,7 @@ if __name__ == "__main__":
     sys.path[0] = str(ROOT)
 
 MODELS = ("detector", "embedder", "captioner")
-MINUTES = {"detector": 32.0, "embedder": 12.0, "captioner": 20.0}
+MINUTES = {"detector": 50.0, "embedder": 20.0, "captioner": 30.0}
 QUIET = {
     "YOLO_OFFLINE": "true",
     "YOLO_AUTOINSTALL": "false",

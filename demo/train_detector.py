@@ -230,7 +230,7 @@ def train_detector(
         "batch": batch,
         "nbs": batch,
         "optimizer": "AdamW",
-        "lr0": 2e-3,
+        "lr0": 1e-3 if resume else 2e-3,
         "lrf": 0.02,
         "cos_lr": True,
         "warmup_epochs": 0.5,
@@ -337,6 +337,7 @@ def export_detector(checkpoint: Path, out: Path) -> Path:
     }
     network = content["model"]
     network.yaml.pop("yaml_file", None)
+    network.pt_path = "detector.pt"
     network.args = {
         k: v for k, v in dict(network.args).items() if k in ("imgsz", "task")
     }

@@ -30,7 +30,11 @@ nothing about real pictures.
 Retrain with `python demo/train.py` (about an hour on two CPU cores; add
 `--only NAME` for one model, `--minutes N` for another length, `--score` to
 measure again). Training stops by the clock, so weights differ a little
-between machines; data, labels and sampling follow the seed.
+between machines; data, labels and sampling follow the seed. The weights
+here were trained in several passes (`--resume`): steps and epochs below are
+those of the last pass, "earlier minutes" what went before it, on two cores
+that had other work to do as well, partly on other renderings of the same
+kind of world. More time helps: no loss had levelled off.
 """
 
 
