@@ -72,6 +72,8 @@ def read_frames(dataset: fo.Dataset, field: str = "objects") -> FrameTable:
             "concept",
             "concept_score",
             "group",
+            "target_score",
+            "rare_score",
             "pareto_front",
             *SIGNALS,
         ],
@@ -83,7 +85,7 @@ def aggregate_frames(frames: FrameTable, objects: ObjectTable) -> FrameTable:
     """Adds object results to a frame table.
 
     Numbers are the maximum over a frame's objects, NaN where no object has
-    one. ``target_score`` and ``rare_score`` weigh how sure the concept is by
+    one. ``target_score`` and ``rare_score`` weigh how sure the group is by
     how unusual the object is (its percentile in ``outlier_score``), and
     ``mining_score`` puts target frames before rare before common ones:
     group level (0, 1, 2) plus the group's own score, which is below 1.
@@ -91,8 +93,8 @@ def aggregate_frames(frames: FrameTable, objects: ObjectTable) -> FrameTable:
     Args:
         frames: keyframes, any order
         objects: objects with ``sample_token`` and any of ``group``,
-            ``concept``, ``concept_score``, ``confidence``, ``pareto_front``
-            and the names in ``SIGNALS``
+            ``concept``, ``concept_score``, ``target_score``, ``rare_score``,
+            ``confidence``, ``pareto_front`` and the names in ``SIGNALS``
 
     Returns:
         the frames with columns ``objects``, ``mining_group``,
@@ -120,15 +122,24 @@ def aggregate_frames(frames: FrameTable, objects: ObjectTable) -> FrameTable:
     concept = objects.columns.get(
         "concept", object_array([None] * len(objects))
     )
-    evidence = object_evidence(
-        _numbers(objects, "concept_score"), _numbers(objects, "outlier_score")
-    )
+    unusual = _numbers(objects, "outlier_score")
     level = np.zeros(n, dtype=np.int64)
     for rank, name in enumerate(GROUPS):
         of_group = group == name
         if rank:
+            sure = _numbers(objects, f"{name}_score")
+            evidence = object_evidence(
+                np.where(
+                    np.isnan(sure) & of_group,
+                    _numbers(objects, "concept_score"),
+                    sure,
+                ),
+                unusual,
+            )
             columns[f"{name}_score"] = _max(
-                np.where(of_group, evidence, np.nan), row, n
+                np.where(of_group | np.isfinite(sure), evidence, np.nan),
+                row,
+                n,
             )
             columns[f"{name}_concepts"] = _concepts(
                 concept[of_group], row[of_group], n
@@ -151,21 +162,24 @@ def aggregate_frames(frames: FrameTable, objects: ObjectTable) -> FrameTable:
 
 
 def object_evidence(
-    concept_score: np.ndarray, outlier_score: np.ndarray
+    group_score: np.ndarray, outlier_score: np.ndarray
 ) -> np.ndarray:
-    """Joins how sure the concept is with how unusual the object is.
+    """Joins how sure the group is with how unusual the object is.
+
+    A product, because either can veto: a plain car that a model takes for a
+    truck, and an odd crop that shows no target.
 
     Args:
-        concept_score: (n,) concept scores in [0, 1], NaN counts as 0.5
+        group_score: (n,) scores in [0, 1], NaN counts as 0.5
         outlier_score: (n,) raw outlier scores, NaN counts as the median
 
     Returns:
-        (n,) mean of the concept score and the outlier percentile, in [0, 1]
+        (n,) score times outlier percentile, in [0, 1]
     """
     unusual = percentile(outlier_score)
     unusual = np.where(np.isnan(unusual), 0.5, unusual)
-    sure = np.where(np.isnan(concept_score), 0.5, concept_score)
-    return 0.5 * (np.clip(sure, 0, 1) + unusual)
+    sure = np.where(np.isnan(group_score), 0.5, group_score)
+    return np.asarray(np.clip(sure, 0, 1) * unusual)
 
 
 def percentile(scores: np.ndarray) -> np.ndarray:
@@ -216,9 +230,7 @@ def _max(values: np.ndarray, row: np.ndarray, n: int) -> np.ndarray:
     return out
 
 
-def _concepts(
-    concept: np.ndarray, row: np.ndarray, n: int
-) -> np.ndarray:
+def _concepts(concept: np.ndarray, row: np.ndarray, n: int) -> np.ndarray:
     names: list[set[str]] = [set() for _ in range(n)]
     for name, at in zip(concept, row, strict=True):
         if name:

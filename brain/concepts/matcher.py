@@ -60,12 +60,14 @@ class Match:
         second: (n,) int64 index of the next, -1 without evidence
         score: (n,) float64 score of the best, NaN without evidence
         second_score: (n,) float64
+        total: (n, c) float64 score of every concept, NaN without evidence
     """
 
     best: np.ndarray
     second: np.ndarray
     score: np.ndarray
     second_score: np.ndarray
+    total: np.ndarray
 
     @property
     def margin(self) -> np.ndarray:
@@ -187,8 +189,7 @@ def match(
     """
     if weighting not in WEIGHTINGS:
         raise RaremineError(
-            f"Unknown weighting '{weighting}'; choose "
-            f"{', '.join(WEIGHTINGS)}."
+            f"Unknown weighting '{weighting}'; choose {', '.join(WEIGHTINGS)}."
         )
     parts: list[tuple[np.ndarray, np.ndarray | float]] = []
     if weighting == "calibrated":
@@ -237,6 +238,31 @@ def detector_evidence(
     out[rows, concept[rows]] = sure[rows]
     out[concept < 0] = np.nan
     return np.asarray(out)
+
+
+def group_score(
+    total: np.ndarray, members: np.ndarray, weighting: str
+) -> np.ndarray:
+    """Scores how much an object belongs to a group of concepts.
+
+    An object that is a truck with .4, a construction vehicle with .35 and a
+    car with .25 is a target with .75, although no target is sure.
+
+    Args:
+        total: (n, c) scores of every concept
+        members: (c,) bool, the concepts of the group
+        weighting: "calibrated" scores are probabilities and add up; of
+            cosines the highest counts
+
+    Returns:
+        (n,) float64 in [0, 1], NaN without evidence
+    """
+    of_group = total[:, members]
+    if not of_group.shape[1]:
+        return np.where(np.isnan(total[:, 0]), np.nan, 0.0)
+    if weighting == "calibrated":
+        return np.asarray(of_group.sum(axis=1))
+    return np.asarray(np.clip(of_group.max(axis=1), 0, 1))
 
 
 def adaptive_weight(image_text_cosine: np.ndarray) -> np.ndarray:
@@ -317,4 +343,5 @@ def _top_two(total: np.ndarray) -> Match:
         np.where(known, second, -1),
         np.where(known, total[rows, best], np.nan),
         np.where(known, total[rows, second], np.nan),
+        total,
     )

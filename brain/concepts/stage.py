@@ -20,6 +20,7 @@ from raremine.brain.columns import (
 from raremine.brain.concepts.matcher import (
     Match,
     detector_evidence,
+    group_score,
     match,
     named_concept,
     term_vectors,
@@ -44,6 +45,8 @@ COLUMN_TYPES: dict[str, type[fof.Field]] = {
     "ambiguous": fof.BooleanField,
     "runner_up": fof.StringField,
     "group": fof.StringField,
+    "target_score": fof.FloatField,
+    "rare_score": fof.FloatField,
     "reason": fof.StringField,
 }
 
@@ -101,6 +104,11 @@ def match_objects(
     columns = _columns(
         table, decision, words, groups, asked, margin, trust_detector
     )
+    for name in ("target", "rare"):
+        members = np.array([groups[n] == name for n in words.names])
+        columns[f"{name}_score"] = np.where(
+            asked, group_score(decision.total, members, weighting), np.nan
+        )
     columns["reason"] = _reasons(
         table,
         columns,

@@ -78,8 +78,8 @@ def test_the_most_wanted_object_decides_the_frame() -> None:
     ]
     assert frames["target_concepts"].tolist() == [("truck",), (), (), ()]
     assert frames["rare_concepts"].tolist() == [("bus",), ("animal",), (), ()]
-    # truck: (.8 + percentile 1.5/6) / 2, animal: (.6 + 3.5/6) / 2
-    target, rare = (0.8 + 1.5 / 6) / 2, (0.6 + 3.5 / 6) / 2
+    # truck: .8 × percentile 1.5/6; animal: .6 × 3.5/6
+    target, rare = 0.8 * 1.5 / 6, 0.6 * 3.5 / 6
     np.testing.assert_allclose(frames["target_score"][0], target)
     np.testing.assert_allclose(frames["rare_score"][1], rare)
     # common frames: the frame's own percentile, of .3, .5, .6
@@ -130,7 +130,7 @@ def test_evidence_joins_concept_and_outlier_score() -> None:
     )
     np.testing.assert_allclose(
         evidence,
-        [(0.5 + 1 / 6) / 2, (0.5 + 0.5) / 2, 0.75, (1 + 5 / 6) / 2],
+        [0.5 / 6, 0.5 * 0.5, 0.5, 5 / 6],
     )
 
 
@@ -169,3 +169,22 @@ def test_frames_of_a_dataset(tmp_path: Path, reverse: bool) -> None:
         view = dataset.select_group_slices(name).sort_by("sample_token")
         assert view.values("mining_group") == ["rare", "target", "common"]
         assert view.values("target_concepts") == [[], ["truck"], []]
+
+
+def test_a_frame_is_scored_by_group_scores_where_there_are_any() -> None:
+    frames = aggregate_frames(
+        frame_table(["a", "b"]),
+        objects(
+            ["a", "b"],
+            group=["common", "target"],
+            concept=["car", "truck"],
+            concept_score=[0.5, 0.4],
+            target_score=[0.45, 0.8],
+            outlier_score=[1.0, 2.0],
+        ),
+    )
+    # an object that is no target for sure still tells its frame from others
+    np.testing.assert_allclose(
+        frames["target_score"], [0.45 * 0.25, 0.8 * 0.75]
+    )
+    assert frames["mining_group"].tolist() == ["common", "target"]
