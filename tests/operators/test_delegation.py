@@ -65,6 +65,18 @@ def test_a_mistake_fails_the_run_with_its_sentence(
     assert operation.result.error.strip().endswith("No such weights.")
 
 
+def test_a_mistake_fails_the_run_of_the_apps_own_process_too(
+    service: Any,
+    mined: fo.Dataset,
+    stage: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FIFTYONE_SERVER", "1")
+    stage("detect_objects", ModelError("No such weights."))
+    operation = _run(service, mined)
+    assert operation.run_state == ExecutionRunState.FAILED
+
+
 def test_a_cancelled_run_stops_at_the_next_report(
     service: Any, mined: fo.Dataset, stage: Any
 ) -> None:
