@@ -1,7 +1,8 @@
 """The vectors of object crops: a LanceDB similarity index of FiftyOne.
 
 FiftyOne's own LanceDB backend answers similarity and text queries in the App.
-Three things are ours: the folder is stored with the run (FiftyOne forgets it,
+Four things are ours: a table is opened by its name (FiftyOne finds ten in a
+folder), the folder is stored with the run (FiftyOne forgets it,
 so another process would look in the system's temporary folder), vectors are
 appended instead of rewriting the whole table for each batch, and text queries
 are encoded by the embedder that made the vectors, local ones included.
@@ -80,6 +81,27 @@ class CropIndexResults(LanceDBSimilarityIndex):
 
     _table: Any
     _model: Any
+
+    def _initialize(self) -> None:
+        """Opens the table by its name.
+
+        FiftyOne looks the name up in LanceDB's listing, which ends after ten
+        tables: the eleventh index in a folder would seem to be empty.
+        """
+        import lancedb
+
+        name = self.config.table_name
+        self._db = lancedb.connect(self.config.uri)
+        exists = (Path(self.config.uri) / f"{name}.lance").is_dir()
+        self._table = self._db.open_table(name) if exists else None
+
+    def cleanup(self) -> None:
+        """Deletes the vectors, and the copy that a query of a view leaves."""
+        own = self.config.table_name
+        for name in (own, f"{own}_filter"):
+            if (Path(self.config.uri) / f"{name}.lance").is_dir():
+                self._db.drop_table(name)
+        self._table = None
 
     def add_to_index(
         self,

@@ -122,6 +122,42 @@ def test_a_renamed_index_keeps_its_vectors_to_itself(
     assert open_index(dataset, "old").stored_ids() == {"a"}
 
 
+def test_a_folder_holds_any_number_of_indexes(
+    dataset: fo.Dataset, tmp_path: Path
+) -> None:
+    # LanceDB lists ten tables of a folder and is silent about the rest
+    keys = [f"vec{number:02d}" for number in range(13)]
+    for key in keys:
+        index = create_index(
+            dataset,
+            "objects",
+            key,
+            embedder=None,
+            params={},
+            index_dir=str(tmp_path / "vectors"),
+        )
+        fill(index, [key])
+    dataset.clear_cache()
+    for key in keys:
+        assert open_index(dataset, key).stored_ids() == {key}
+        fill(open_index(dataset, key), ["second"])
+        dataset.delete_brain_run(key)
+    assert not list((tmp_path / "vectors").glob("*.lance"))
+
+
+def test_a_query_of_a_view_leaves_nothing_behind(
+    dataset: fo.Dataset, tmp_path: Path
+) -> None:
+    folder = tmp_path / "vectors"
+    rmb.embed_objects(dataset, FakeEmbedder(), index_dir=str(folder))
+    one = dataset.select_group_slices("CAM_BACK").to_patches("objects")
+    query = str(one.first()["objects"].id)
+    near = one.sort_by_similarity(query, k=2, brain_key="objects_clip")
+    assert near.first()["objects"].id == query
+    dataset.delete_brain_run("objects_clip")
+    assert not list(folder.glob("*.lance"))
+
+
 def test_similar_objects_come_from_all_cameras(dataset: fo.Dataset) -> None:
     rmb.embed_objects(dataset, FakeEmbedder())
     table = read_objects(dataset, names=["label"])
