@@ -41,7 +41,13 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "seed": 42,
         },
         "map": {"method": "umap"},
-        "caption": {"prompt": "default", "candidates": "outliers_or_rare"},
+        # The detector names what it does not know by what it does, and a
+        # model that is given that name as a hint believes it.
+        "caption": {
+            "prompt": "default",
+            "candidates": "outliers_or_rare",
+            "hint": False,
+        },
         "concepts": {"vocabulary": None, "weighting": "calibrated"},
     },
 }
