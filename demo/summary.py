@@ -176,8 +176,8 @@ def _print_recall(summary: Mapping[str, Any], console: Console) -> None:
     parts = " + ".join(f"{n} {c}" for c, n in chosen["counts"].items())
     console.say()
     console.say(
-        f"  Selected {chosen['frames']} of {chosen['pool']} train frames "
-        f"({parts}) in {chosen['scenes']} scenes"
+        f"  Selected {chosen['frames']} of {chosen['pool']} train frames"
+        + (f" ({parts}) in {chosen['scenes']} scenes" if parts else "")
         + (
             f": {_share(chosen['target_recall'])} of the target frames, "
             f"random {_share(chosen['random_recall'])}"
