@@ -170,14 +170,15 @@ def test_nothing_in_nothing_out(captioner: HuggingFaceCaptioner) -> None:
 def test_pixel_limits_reach_the_processor(folder: Path) -> None:
     def patches(**limits: int) -> int:
         captioner = HuggingFaceCaptioner(str(folder), device="cpu", **limits)
-        big = np.zeros((300, 300, 3), np.uint8)
+        big = np.zeros((280, 280, 3), np.uint8)
         return int(
             captioner._processor.image_processor(images=[big])[
                 "image_grid_thw"
             ].prod()
         )
 
-    assert patches(max_pixels=56 * 56) == 16  # patches of 14 × 14 pixels
+    assert patches() == 64  # 112 × 112 pixels in patches of 14
+    assert patches(max_pixels=56 * 56) == 16
     assert patches(min_pixels=224 * 224, max_pixels=224 * 224) == 256
 
 
