@@ -505,6 +505,7 @@ def match_concepts(
     margin: float = 0.05,
     only_captioned: bool = False,
     trust_detector: bool = True,
+    group_threshold: float | None = None,
 ) -> dict[str, Any]:
     """Decides each object's concept and group, and says why.
 
@@ -530,6 +531,9 @@ def match_concepts(
         trust_detector (True): whether the detector's class counts: as the
             text evidence of an object without a caption (``calibrated``),
             and, if it is itself a target concept, to make it a target
+        group_threshold (None): None = the group of the best concept; else
+            the least ``target_score`` (or target plus rare score) of the
+            group, such as .7 in preset ``default``
 
     Returns:
         summary with ``objects``, ``target``, ``rare``, ``common``,
@@ -553,6 +557,7 @@ def match_concepts(
         margin=margin,
         only_captioned=only_captioned,
         trust_detector=trust_detector,
+        group_threshold=group_threshold,
     )
 
 

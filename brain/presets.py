@@ -31,7 +31,9 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
     # The same job with its known weaknesses mended.
     "default": {
-        "detect": {"conf": 0.25, "iou": 0.45, "max_det": 50, "imgsz": 1280},
+        # A detector is least sure of what it does not know: a low threshold
+        # keeps the rare, and later stages sort out what is nothing at all.
+        "detect": {"conf": 0.15, "iou": 0.45, "max_det": 50, "imgsz": 1280},
         "embed": {"padding": 0.05, "normalize": True},
         "filter": {},
         "outliers": {
@@ -48,7 +50,11 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "candidates": "outliers_or_rare",
             "hint": False,
         },
-        "concepts": {"vocabulary": None, "weighting": "calibrated"},
+        "concepts": {
+            "vocabulary": None,
+            "weighting": "calibrated",
+            "group_threshold": 0.7,
+        },
     },
 }
 

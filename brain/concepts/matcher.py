@@ -265,6 +265,31 @@ def group_score(
     return np.asarray(np.clip(of_group.max(axis=1), 0, 1))
 
 
+def groups_by_score(
+    target: np.ndarray, rare: np.ndarray, threshold: float
+) -> list[str]:
+    """Groups objects by how sure the group is, not by their best concept.
+
+    Of a thousand common objects some look most like a target, and they
+    outnumber the few that are one; a threshold keeps a group worth opening.
+
+    Args:
+        target: (n,) score of the target group in [0, 1], NaN = no evidence
+        rare: (n,) score of the rare group
+        threshold: least score; what is target or rare with at least this,
+            but not target alone, is rare
+
+    Returns:
+        n of "target", "rare", "common"
+    """
+    seldom = np.nan_to_num(target) + np.nan_to_num(rare)
+    return np.select(
+        [np.nan_to_num(target) >= threshold, seldom >= threshold],
+        ["target", "rare"],
+        default="common",
+    ).tolist()
+
+
 def adaptive_weight(image_text_cosine: np.ndarray) -> np.ndarray:
     """Returns the text's weight, larger when crop and caption agree.
 

@@ -21,6 +21,7 @@ from raremine.brain.concepts.matcher import (
     Match,
     detector_evidence,
     group_score,
+    groups_by_score,
     match,
     named_concept,
     term_vectors,
@@ -66,6 +67,7 @@ def match_objects(
     margin: float = 0.05,
     only_captioned: bool = False,
     trust_detector: bool = True,
+    group_threshold: float | None = None,
 ) -> dict[str, Any]:
     """Matches every object against the vocabulary.
 
@@ -101,14 +103,21 @@ def match_objects(
         templates=weighting == "calibrated",
         trust_detector=trust_detector,
     )
-    columns = _columns(
-        table, decision, words, groups, asked, margin, trust_detector
-    )
+    columns = _columns(table, decision, words, asked, margin)
     for name in ("target", "rare"):
         members = np.array([groups[n] == name for n in words.names])
         columns[f"{name}_score"] = np.where(
             asked, group_score(decision.total, members, weighting), np.nan
         )
+    columns["group"] = (
+        _groups_by_concept(
+            table, columns, words, groups, asked & trust_detector
+        )
+        if group_threshold is None
+        else groups_by_score(
+            columns["target_score"], columns["rare_score"], group_threshold
+        )
+    )
     columns["reason"] = _reasons(
         table,
         columns,
@@ -143,6 +152,7 @@ def match_objects(
             "margin": margin,
             "only_captioned": only_captioned,
             "trust_detector": trust_detector,
+            "group_threshold": group_threshold,
         },
         results={"groups": counts},
     )
@@ -269,27 +279,16 @@ def _columns(
     table: ObjectTable,
     decision: Match,
     words: Vocabulary,
-    groups: dict[str, str],
     asked: np.ndarray,
     margin: float,
-    trust_detector: bool,
 ) -> dict[str, Any]:
     names = [*words.names, None]
-    concept = [
-        names[i] if a else None
-        for i, a in zip(decision.best, asked, strict=True)
-    ]
-    group = []
-    for row, name in enumerate(concept):
-        own = groups[name] if name else "common"
-        if asked[row] and trust_detector and own != "target":
-            detected = words.concept_of(str(table["label"][row]))
-            if detected and groups[detected] == "target":
-                own = "target"
-        group.append(own)
     known = asked & (decision.best >= 0)
     return {
-        "concept": concept,
+        "concept": [
+            names[i] if a else None
+            for i, a in zip(decision.best, asked, strict=True)
+        ],
         "concept_score": np.where(known, decision.score, np.nan),
         "concept_margin": np.where(known, decision.margin, np.nan),
         "ambiguous": [
@@ -300,8 +299,28 @@ def _columns(
             names[i] if a else None
             for i, a in zip(decision.second, asked, strict=True)
         ],
-        "group": group,
     }
+
+
+def _groups_by_concept(
+    table: ObjectTable,
+    columns: dict[str, Any],
+    words: Vocabulary,
+    groups: dict[str, str],
+    trusted: np.ndarray,
+) -> list[str]:
+    """The best concept's group; a trusted detector's target makes one."""
+    out = []
+    for name, label, trust in zip(
+        columns["concept"], table["label"], trusted, strict=True
+    ):
+        own = groups[name] if name else "common"
+        if trust and own != "target":
+            detected = words.concept_of(str(label))
+            if detected and groups[detected] == "target":
+                own = "target"
+        out.append(own)
+    return out
 
 
 def _reasons(

@@ -1,0 +1,1 @@
+"""Measures mining against ground truth."""

@@ -229,7 +229,7 @@ def detector_class_column(
 def _check_numbers(
     budgets: Sequence[float], seeds: Iterable[int]
 ) -> tuple[list[float], list[int]]:
-    budget_list = sorted(set(float(b) for b in budgets))
+    budget_list = sorted({float(b) for b in budgets})
     seed_list = [int(seed) for seed in seeds]
     if not budget_list or not all(0 < b <= 1 for b in budget_list):
         raise RaremineError(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from raremine.brain.columns import Scope
-from raremine.brain.frames import object_evidence, percentile
+from raremine.brain.frames import object_evidence
 from raremine.brain.objects import ObjectTable
 from raremine.brain.ranking import class_frequency, round_robin
 from raremine.brain.stream.crops import cut_crop
@@ -37,8 +37,6 @@ class Example:
         concept: its concept, "" without one
         label: the detector's class
         score: concept score, NaN without one
-        unusual: place among all objects by outlier score in [0, 1], NaN
-            without one
         caption: "" without one
         reason: why it is in its group
         scene: scene name
@@ -49,7 +47,6 @@ class Example:
     concept: str
     label: str
     score: float
-    unusual: float
     caption: str
     reason: str
     scene: str
@@ -84,7 +81,10 @@ def find_examples(
     chosen: list[tuple[str, str, int, np.ndarray]] = []
     for group, title in (("target", "Target"), ("rare", "Rare")):
         members = np.flatnonzero(groups == group)
-        rows = fair_choice(objects, members, evidence, most)
+        first, others = own_concepts(objects, members, group)
+        rows = fair_choice(objects, first, evidence, most - most // 4)
+        rest = fair_choice(objects, others, evidence, most - len(rows))
+        rows = np.concatenate([rows, rest])
         chosen.append((title, group, len(members), rows))
     rest = np.isfinite(score) & (groups != "target") & (groups != "rare")
     candidates = np.flatnonzero(rest)
@@ -94,17 +94,41 @@ def find_examples(
 
     wanted = np.concatenate([rows for *_, rows in chosen])
     images = _cut(scope, objects, wanted)
-    unusual = percentile(score)
     return [
         ExampleGroup(
             title,
             style,
             total,
-            [_example(objects, r, images[r], unusual[r]) for r in rows],
+            [_example(objects, row, images[row]) for row in rows.tolist()],
         )
         for title, style, total, rows in chosen
         if total
     ]
+
+
+def own_concepts(
+    objects: ObjectTable, members: np.ndarray, group: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Splits a group into objects of the group's concepts and others.
+
+    A detector's class can make an object of another concept a target too;
+    those are often its mistakes and would fill the rarest places first.
+
+    Args:
+        objects: objects with ``concept`` and ``group``
+        members: (m,) rows of the group
+        group: its name
+    """
+    inside: Counter[str] = Counter()
+    for concept, of_group in zip(
+        objects["concept"], objects["group"], strict=True
+    ):
+        inside[str(concept)] += 1 if of_group == group else -1
+    own = np.array(
+        [inside[str(objects["concept"][row])] > 0 for row in members],
+        dtype=bool,
+    )
+    return members[own], members[~own]
 
 
 def fair_choice(
@@ -197,7 +221,7 @@ def jpeg_uri(crop: np.ndarray) -> str:
 
 
 def _example(
-    objects: ObjectTable, row: int, image: str, unusual: float
+    objects: ObjectTable, row: int, image: str
 ) -> Example:
     def words(name: str) -> str:
         value = objects[name][row]
@@ -209,7 +233,6 @@ def _example(
         concept=words("concept"),
         label=words("label"),
         score=float(_numbers(objects, "concept_score")[row]),
-        unusual=float(unusual),
         caption=words("caption") if captioned else "",
         reason=words("reason"),
         scene=words("scene_name"),

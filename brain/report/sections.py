@@ -155,23 +155,33 @@ def concepts(content: Content) -> Html:
     ):
         name = str(concept or "no concept")
         by_concept.setdefault(name, Counter())[str(group)] += 1
-    ranked = sorted(by_concept, key=lambda c: (-by_concept[c].total(), c))
-    most = by_concept[ranked[0]].total() if ranked else 1
+    wanted = {
+        name: n["rare"] + n["target"]
+        for name, n in by_concept.items()
+        if n["rare"] + n["target"]
+    }
+    ranked = sorted(wanted, key=lambda c: (-wanted[c], c))
     rows = [
         Bar(
             name,
-            [(g, by_concept[name][g] / most) for g in GROUPS],
-            count(by_concept[name].total()),
-            note=", ".join(
-                f"{by_concept[name][g]} {g}"
-                for g in GROUPS
-                if by_concept[name][g]
-            ),
+            [
+                (g, by_concept[name][g] / wanted[ranked[0]])
+                for g in ("rare", "target")
+            ],
+            count(wanted[name]),
+            note=", ".join(f"{n} {g}" for g, n in by_concept[name].items()),
         )
         for name in ranked[:SHOWN_CONCEPTS]
     ]
     unsure = sum(1 for a in content.objects["ambiguous"] if a is True)
     more = len(ranked) - len(rows)
+    common = [
+        f"{name} {count(n['common'])}"
+        for name, n in sorted(
+            by_concept.items(), key=lambda item: -item[1]["common"]
+        )
+        if n["common"]
+    ]
     return section(
         title,
         how,
@@ -179,16 +189,26 @@ def concepts(content: Content) -> Html:
             stacked_bar([(g, names[g], groups[g] / total) for g in GROUPS]),
         ),
         panel(
-            bars(rows),
+            element("h3", "Concepts of the Rare and Target objects"),
+            bars(rows)
+            if rows
+            else element("p", "There are none.", class_="empty"),
             element(
                 "p",
+                (f"{more} rarer concepts are not shown. " if more else "")
+                + "A common concept is among them where the detector’s own "
+                "class is a target. "
                 f"{count(unsure)} objects are ambiguous: their two best "
-                "concepts are too close to tell."
-                + (f" {more} rarer concepts are not shown." if more else "")
-                + " An object of a common concept can be a target where the "
-                "detector’s own class is one.",
+                "concepts are too close to tell.",
                 class_="note",
             ),
+            element(
+                "p",
+                "The Common objects: " + ", ".join(common[:SHOWN_CONCEPTS]),
+                class_="note",
+            )
+            if common
+            else None,
         ),
         id="concepts",
     )
@@ -312,11 +332,6 @@ def _figure(example: Example) -> Html:
         if example.image
         else element("span", "image not readable", class_="empty")
     )
-    where = [example.scene]
-    if not math.isnan(example.unusual):
-        where.append(
-            f"more unusual than {min(example.unusual, 0.999):.1%} of objects"
-        )
     return element(
         "figure",
         element("div", view, class_="view"),
@@ -332,7 +347,7 @@ def _figure(example: Example) -> Html:
             if example.caption
             else None,
             element("div", element("bdi", example.reason), class_="why"),
-            element("div", " · ".join(filter(None, where)), class_="where"),
+            element("div", example.scene, class_="where"),
         ),
         class_=example.group or "common",
     )

@@ -73,7 +73,7 @@ section>p.how{color:var(--soft);max-width:44rem;margin:6px 0 18px}
 .swatch{width:26px;height:12px;margin-right:7px;vertical-align:-1px}
 .dot{display:inline-block;width:10px;height:10px;border-radius:3px;
   margin-right:7px}
-.chart svg{display:block;width:100%;max-width:820px;
+.chart svg{display:block;width:100%;max-width:680px;
   height:auto;margin:0 auto}
 svg text{font-size:14px;fill:var(--soft)}
 svg .title{fill:var(--soft)}
@@ -102,8 +102,7 @@ th{color:var(--soft);font-weight:600;white-space:nowrap}
 tr:last-child td{border-bottom:0}
 td.n,th.n{text-align:right;white-space:nowrap}
 td.nowrap{white-space:nowrap}
-td .bar-track{height:4px;width:84px;margin-top:4px;
-  justify-content:flex-start}
+td .bar-track{height:4px;width:84px;margin:4px 0 0 auto}
 details{margin-top:14px}
 summary{cursor:pointer;color:var(--soft);font-size:.92rem}
 details[open] summary{margin-bottom:8px}

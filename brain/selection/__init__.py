@@ -1,0 +1,1 @@
+"""Selects, shows and exports the frames of a training split."""

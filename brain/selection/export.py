@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import importlib.metadata
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -144,7 +143,7 @@ def _move(staging: Path, out_dir: Path, overwrite: bool) -> None:
             # a folder cannot be replaced in one step: move it away first,
             # it goes with the staging folder
             target.rename(staging / f"{entry.name}.old")
-        os.replace(entry, target)
+        entry.replace(target)
 
 
 @exporter("tokens")

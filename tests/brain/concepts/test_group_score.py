@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from raremine.brain.concepts.matcher import group_score
+from raremine.brain.concepts.matcher import group_score, groups_by_score
 
 TARGETS = np.array([True, True, False])
 
@@ -25,3 +25,11 @@ def test_a_group_without_concepts_scores_nothing() -> None:
     np.testing.assert_allclose(
         group_score(total, nobody, "calibrated"), [0.0, np.nan]
     )
+
+
+def test_only_what_is_sure_enough_enters_a_group() -> None:
+    target = np.array([0.7, 0.4, 0.4, 0.1, np.nan])
+    rare = np.array([0.1, 0.35, 0.2, 0.8, np.nan])
+    assert groups_by_score(target, rare, 0.7) == [
+        *("target", "rare", "common", "rare", "common")
+    ]
