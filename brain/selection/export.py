@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import importlib.metadata
 import json
+import os
 import re
 import shutil
 import tempfile

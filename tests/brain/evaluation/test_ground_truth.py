@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.brain.selection.tables import frame_table
 
 from raremine.brain.errors import RaremineError
 from raremine.brain.evaluation.ground_truth import (
@@ -16,6 +15,7 @@ from raremine.brain.evaluation.ground_truth import (
     visible_percent,
 )
 from raremine.brain.objects import ObjectTable, object_array
+from tests.brain.selection.tables import frame_table
 
 
 def boxes(*rows: dict) -> ObjectTable:

@@ -9,7 +9,6 @@ from pathlib import Path
 import fiftyone as fo
 import numpy as np
 import pytest
-from tests.brain.grouped import Keyframe, grouped_dataset
 
 from raremine.brain.errors import MissingStageError, RaremineError
 from raremine.brain.evaluation.plots import (
@@ -19,6 +18,7 @@ from raremine.brain.evaluation.plots import (
 )
 from raremine.brain.evaluation.report import METRICS, MiningReport
 from raremine.brain.evaluation.stage import evaluate_mining, load_report
+from tests.brain.grouped import Keyframe, grouped_dataset
 
 N = 40
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.brain.evaluation.test_curves import truth_of
-from tests.brain.selection.tables import frame_table
 
 from raremine.brain.errors import MissingStageError, RaremineError
 from raremine.brain.evaluation import strategies as module
@@ -19,6 +17,8 @@ from raremine.brain.evaluation.strategies import (
     strategy,
 )
 from raremine.brain.objects import FrameTable
+from tests.brain.evaluation.test_curves import truth_of
+from tests.brain.selection.tables import frame_table
 
 TARGETS = {3: ("truck",), 4: ("truck",), 5: ("truck",), 8: ("bicycle",)}
 

@@ -13,6 +13,7 @@ from raremine.brain.report.examples import (
     LONGEST_SIDE,
     fair_choice,
     jpeg_uri,
+    own_concepts,
     without_repeats,
 )
 
@@ -41,6 +42,17 @@ def test_a_parked_truck_is_not_shown_ten_times() -> None:
     table = a_table(["truck"] * 10, ["scene-1"] * 9 + ["scene-2"])
     rows = without_repeats(table, np.arange(10), 10)
     assert rows.tolist() == [0, 1, 9]
+
+
+def test_what_only_the_detector_calls_a_target_comes_last() -> None:
+    table = a_table(["car"] * 6 + ["truck"] * 2, ["scene-1"] * 8)
+    table.columns["group"] = object_array(
+        ["common"] * 5 + ["target"] * 3
+    )
+    members = np.array([5, 6, 7])
+    own, others = own_concepts(table, members, "target")
+    assert own.tolist() == [6, 7]
+    assert others.tolist() == [5]
 
 
 def test_no_candidates_no_examples() -> None:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.brain.selection.tables import frame_table
 
 from raremine.brain import pool as pool_module
 from raremine.brain.errors import (
@@ -22,6 +21,7 @@ from raremine.brain.pool import SplitLeakageError, frame_pool, guard_pool
 from raremine.brain.selection import rule
 from raremine.brain.selection.result import Selection
 from raremine.brain.selection.rule import select
+from tests.brain.selection.tables import frame_table
 
 CONCEPTS = ("bicycle", "trailer", "truck")
 
@@ -163,7 +163,7 @@ def test_survives_json(frames: FrameTable, recipe: dict, seed: int) -> None:
 
 
 def test_ten_and_ten_percent_of_100_is_20() -> None:
-    frames = frame_table(100, target={i: ("truck",) for i in range(0, 100, 2)})
+    frames = frame_table(100, target=dict.fromkeys(range(0, 100, 2), ("truck",)))
     chosen = select(frames, {"random": 0.1, "target": 0.1})
     assert len(chosen) == 20
     assert chosen.counts == {"random": 10, "target": 10}
@@ -190,7 +190,7 @@ KNOWN_DRAW = ["t012", "t005", "t000", "t003", "t004"]
 
 def test_seeds_differ_and_the_random_share_ignores_the_rest() -> None:
     frames = frame_table(
-        target={i: ("truck",) for i in range(30)}, novelty=range(100)
+        target=dict.fromkeys(range(30), ("truck",)), novelty=range(100)
     )
     base = select(frames, {"random": 0.1}, seed=3).tokens
     assert base != select(frames, {"random": 0.1}, seed=4).tokens
@@ -281,7 +281,7 @@ def test_shortage_names_the_reasons() -> None:
     frames = frame_table(
         20,
         scenes=2,
-        target={i: ("truck",) for i in (0, 1, 2, 3, 4, 10, 11)},
+        target=dict.fromkeys((0, 1, 2, 3, 4, 10, 11), ("truck",)),
     )
     chosen = select(
         frames,
@@ -311,9 +311,9 @@ def test_top_up_is_random_marked_and_recorded() -> None:
 
 def test_every_concept_gets_its_quota() -> None:
     """Ranked by score alone, the common concept would take it all."""
-    target = {i: ("truck",) for i in range(60)}
-    target |= {i: ("bicycle",) for i in range(60, 75)}
-    target |= {i: ("trailer", "truck") for i in range(75, 80)}
+    target = dict.fromkeys(range(60), ("truck",))
+    target |= dict.fromkeys(range(60, 75), ("bicycle",))
+    target |= dict.fromkeys(range(75, 80), ("trailer", "truck"))
     score = [1 - i / 1000 if i < 80 else np.nan for i in range(100)]
     frames = frame_table(target=target, target_score=score)
     fair = select(frames, {"target": 0.15}).table()

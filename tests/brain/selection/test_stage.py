@@ -10,13 +10,12 @@ from pathlib import Path
 
 import fiftyone as fo
 import pytest
-from tests.brain.grouped import Keyframe, grouped_dataset
 
 from raremine.brain.columns import all_slices
 from raremine.brain.errors import MissingStageError, RaremineError
 from raremine.brain.selection.export import (
-    ExportJob,
     _EXPORTERS,
+    ExportJob,
     export_selection,
     exporter,
     file_stem,
@@ -29,6 +28,7 @@ from raremine.brain.selection.stage import (
     select_frames,
 )
 from raremine.brain.selection.views import save_mining_views
+from tests.brain.grouped import Keyframe, grouped_dataset
 
 SLICES = 3
 
