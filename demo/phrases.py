@@ -155,11 +155,25 @@ TEMPLATES = (
 class Describable(Protocol):
     """The part of a rendered object that words are made from."""
 
-    category: str
-    shape: str
-    colour: str
-    rider: bool
-    night: bool
+    @property
+    def category(self) -> str:
+        """NuScenes category."""
+
+    @property
+    def shape(self) -> str:
+        """Kind of shape."""
+
+    @property
+    def colour(self) -> str:
+        """Name of the colour."""
+
+    @property
+    def rider(self) -> bool:
+        """Whether somebody rides it."""
+
+    @property
+    def night(self) -> bool:
+        """Whether it is night."""
 
 
 @dataclass(frozen=True)

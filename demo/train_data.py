@@ -100,7 +100,7 @@ class Picture:
 
     def read(self) -> NDArray[np.uint8]:
         """Returns the RGB pixels, (H, W, 3) uint8."""
-        return cv2.imread(str(self.path))[:, :, ::-1]
+        return np.asarray(cv2.imread(str(self.path))[:, :, ::-1], np.uint8)
 
 
 @dataclass(frozen=True)
@@ -257,8 +257,9 @@ def _shrink(crop: Crop) -> Crop:
         return crop
     height, width = crop.pixels.shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    smaller = cv2.resize(crop.pixels, size, interpolation=cv2.INTER_AREA)
     return Crop(
-        cv2.resize(crop.pixels, size, interpolation=cv2.INTER_AREA),
+        np.asarray(smaller, np.uint8),
         tuple(v * scale for v in crop.box),  # type: ignore[arg-type]
         crop.thing,
     )
@@ -355,13 +356,14 @@ def jitter(crop: Crop, rng: np.random.Generator) -> NDArray[np.uint8]:
         pixels = pixels[:, ::-1]
     if rng.random() < 0.25 and min(pixels.shape[:2]) > 24:
         scale = float(rng.uniform(0.4, 0.9))
-        pixels = cv2.resize(
+        smaller = cv2.resize(
             np.ascontiguousarray(pixels),
             None,
             fx=scale,
             fy=scale,
             interpolation=cv2.INTER_AREA,
         )
+        pixels = np.asarray(smaller, np.uint8)
     if rng.random() < 0.6:
         gain, offset = rng.uniform(0.8, 1.25), rng.uniform(-15, 15)
         pixels = (pixels * gain + offset).clip(0, 255).astype(np.uint8)

@@ -266,11 +266,13 @@ def train_detector(
         **parameters,
     )
     export_detector(work / "run" / "weights" / "last.pt", out)
-    size = sum(p.numel() for p in model.model.parameters())
+    network: Any = model.model
+    trainer: Any = model.trainer
+    size = sum(p.numel() for p in network.parameters())
     return {
         "tiles": count,
         "parameters": size,
-        "epochs": int(model.trainer.epoch) + 1,
+        "epochs": int(trainer.epoch) + 1,
         **{k: str(v) for k, v in parameters.items()},
     }
 

@@ -89,11 +89,12 @@ def view(
         square[top : top + height, left : left + width] = pixels
         pixels = square
     shrinks = pixels.shape[0] > size
-    return cv2.resize(
+    resized = cv2.resize(
         np.ascontiguousarray(pixels),
         (size, size),
         interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC,
     )
+    return np.asarray(resized, np.uint8)
 
 
 def normalise(pixels: NDArray[np.uint8]) -> torch.Tensor:

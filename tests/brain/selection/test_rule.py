@@ -163,7 +163,8 @@ def test_survives_json(frames: FrameTable, recipe: dict, seed: int) -> None:
 
 
 def test_ten_and_ten_percent_of_100_is_20() -> None:
-    frames = frame_table(100, target=dict.fromkeys(range(0, 100, 2), ("truck",)))
+    every_other = dict.fromkeys(range(0, 100, 2), ("truck",))
+    frames = frame_table(100, target=every_other)
     chosen = select(frames, {"random": 0.1, "target": 0.1})
     assert len(chosen) == 20
     assert chosen.counts == {"random": 10, "target": 10}
