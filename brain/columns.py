@@ -35,6 +35,9 @@ _FIELD_OF_KIND: dict[str, type[fof.Field]] = {
     "f": fof.FloatField,
 }
 
+LABEL_STAGES = (fo.FilterLabels, fo.SelectLabels, fo.ExcludeLabels)
+"""View stages that hide some of a sample's labels."""
+
 WRITE_BATCH = 2000
 """Samples in one bulk write: bounds the memory, costs nothing in speed."""
 
@@ -84,7 +87,13 @@ def resolve(samples: Any, field: str = "objects") -> Scope:
                 f"(slices: {', '.join(samples.group_slices) or 'none'}); "
                 "load the data set with at least one camera channel."
             )
-        return Scope(dataset, samples.select_group_slices(media_type="image"))
+        images = samples.select_group_slices(media_type="image")
+        # FiftyOne looks the slices up anew when it flattens a grouped view,
+        # so what the view hid of its labels would come back.
+        for stage in getattr(samples, "_stages", ()):
+            if isinstance(stage, LABEL_STAGES):
+                images = images.add_stage(stage)
+        return Scope(dataset, images)
     if samples.media_type == fom.IMAGE:
         return Scope(dataset, samples)
     raise RaremineError(

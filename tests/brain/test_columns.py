@@ -197,3 +197,18 @@ def test_patches_of_another_field_are_told(dataset: fo.Dataset) -> None:
     )
     with pytest.raises(RaremineError, match="does not show field 'others'"):
         resolve(patches, "others")
+
+
+def test_labels_hidden_by_a_grouped_view_stay_hidden(
+    dataset: fo.Dataset,
+) -> None:
+    everything = read_objects(dataset, names=["label"])
+    wanted = everything["label"][0]
+    filtered = dataset.filter_labels(
+        "objects", F("label") == wanted, only_matches=False
+    )
+    assert filtered.media_type == "group"
+    left = read_objects(filtered, names=["label"])
+    assert set(left["label"]) == {wanted}
+    # of every camera, not of the active slice alone
+    assert len(left) == (everything["label"] == wanted).sum()
