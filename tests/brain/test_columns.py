@@ -86,9 +86,9 @@ def test_a_patches_view_writes_its_own_labels_only(
     ]
 
 
-def test_values_reach_their_own_label_in_any_order(
-    dataset: fo.Dataset,
-) -> None:
+def test_values_reach_their_own_label_in_any_order(tmp_path: Path) -> None:
+    dataset = painted_dataset(tmp_path, scatter(NAMES, per_image=3))
+    rmb.detect_objects(dataset, FakeDetector())
     table = read_objects(dataset)
     shuffled = table.take(np.random.default_rng(0).permutation(len(table)))
     write_objects(
