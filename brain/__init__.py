@@ -533,7 +533,7 @@ def match_concepts(
             and, if it is itself a target concept, to make it a target
         group_threshold (None): None = the group of the best concept; else
             the least ``target_score`` (or target plus rare score) of the
-            group, such as .7 in preset ``default``
+            group, such as .8 in preset ``default``
 
     Returns:
         summary with ``objects``, ``target``, ``rare``, ``common``,

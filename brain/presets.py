@@ -53,7 +53,7 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "concepts": {
             "vocabulary": None,
             "weighting": "calibrated",
-            "group_threshold": 0.7,
+            "group_threshold": 0.8,
         },
     },
 }

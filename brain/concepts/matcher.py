@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,14 @@ _WORD = re.compile(r"[\w-]+")
 SURE = 0.95
 """Text probability of a concept that the caption names in so many words; the
 rest is shared by the others, since a model can name the wrong thing."""
+
+
+WEIGHTS = {"text": 0.5, "image": 1.0, "detector": 1.0}
+"""Weights of the witnesses of a concept. A caption is made from the same crop
+as the image's vector, so it counts half: it is no witness of its own."""
+
+FLOOR = 0.01
+"""Probability that every witness leaves to what it holds impossible."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +173,8 @@ def match(
     ``calibrated`` first turns each modality into probabilities, because
     text-text and image-text cosines live on different scales: a softmax with
     CLIP's own logit scale, and for the text ``SURE`` for a concept that it
-    names. Where there is no caption, the detector's class is the text.
+    names. Where there is no caption, the detector's class is the text. Then
+    text, image and detector are pooled as witnesses, see ``log_pool``.
 
     Args:
         text_cosine: (n, c) cosines of captions, NaN rows without one; None
@@ -176,10 +185,10 @@ def match(
         weighting: one of ``WEIGHTINGS``
         logit_scale: CLIP's
         image_text_cosine: (n,) cosine of crop and caption, for ``adaptive``
-        weight: weight of the text against the image
+        weight: weight of the text against the image, for ``fixed``
         detector: (n, c) probabilities from ``detector_evidence``, NaN rows
-            without; None if the detector is no evidence. ``calibrated``
-            takes them as the text of rows without a caption
+            without; None if the detector is no evidence. Only
+            ``calibrated`` uses them
 
     Returns:
         a ``Match``
@@ -191,30 +200,32 @@ def match(
         raise RaremineError(
             f"Unknown weighting '{weighting}'; choose {', '.join(WEIGHTINGS)}."
         )
-    parts: list[tuple[np.ndarray, np.ndarray | float]] = []
+    if text_cosine is None and image_cosine is None:
+        raise RaremineError("There is neither text nor image evidence.")
     if weighting == "calibrated":
+        witnesses = {}
         if text_cosine is not None:
             text = softmax(logit_scale * text_cosine)
             text = text_with_names(text, named)
             if detector is not None:
                 text = np.where(np.isnan(text), detector, text)
-            parts.append((text, weight))
+            witnesses["text"] = text
         if image_cosine is not None:
-            parts.append((softmax(logit_scale * image_cosine), 1 - weight))
-    else:
-        w: np.ndarray | float = weight
-        if weighting == "adaptive" and image_text_cosine is not None:
-            w = adaptive_weight(image_text_cosine)
-        if text_cosine is not None:
-            parts.append((text_cosine, w))
-        if image_cosine is not None:
-            parts.append((image_cosine, 1 - np.asarray(w)))
-    if not parts:
-        raise RaremineError("There is neither text nor image evidence.")
-    total = _weighted_mean(parts, normalise=weighting == "calibrated")
-    if weighting != "calibrated":
-        rows = np.flatnonzero(named >= 0)
-        total[rows, named[rows]] = 1.0
+            witnesses["image"] = softmax(logit_scale * image_cosine)
+        if detector is not None:
+            witnesses["detector"] = detector
+        return _top_two(log_pool(witnesses))
+    parts: list[tuple[np.ndarray, np.ndarray | float]] = []
+    w: np.ndarray | float = weight
+    if weighting == "adaptive" and image_text_cosine is not None:
+        w = adaptive_weight(image_text_cosine)
+    if text_cosine is not None:
+        parts.append((text_cosine, w))
+    if image_cosine is not None:
+        parts.append((image_cosine, 1 - np.asarray(w)))
+    total = _weighted_mean(parts)
+    rows = np.flatnonzero(named >= 0)
+    total[rows, named[rows]] = 1.0
     return _top_two(total)
 
 
@@ -238,6 +249,32 @@ def detector_evidence(
     out[rows, concept[rows]] = sure[rows]
     out[concept < 0] = np.nan
     return np.asarray(out)
+
+
+def log_pool(witnesses: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Pools what several witnesses say into one probability.
+
+    The weighted sum of their logarithms (logarithmic opinion pool, Genest
+    and Zidek, Statistical Science 1986): a concept must be plausible to all.
+    ``FLOOR`` keeps one witness from ruling a concept out alone, and the
+    weights of those that a row has are scaled so that its heaviest has 1.
+
+    Args:
+        witnesses: (n, c) probabilities by name in ``WEIGHTS``; a row of NaN
+            has no such witness
+
+    Returns:
+        (n, c) probabilities, NaN rows without any witness
+    """
+    shape = next(iter(witnesses.values())).shape
+    total, heaviest = np.zeros(shape), np.zeros((shape[0], 1))
+    for name, says in witnesses.items():
+        has = np.isfinite(says).all(axis=1, keepdims=True)
+        weight = np.where(has, WEIGHTS[name], 0.0)
+        total += weight * np.log(np.where(has, says, 1.0) + FLOOR)
+        heaviest = np.maximum(heaviest, weight)
+    total = np.where(heaviest > 0, total, np.nan)
+    return softmax(total / np.where(heaviest > 0, heaviest, 1.0))
 
 
 def group_score(
@@ -334,25 +371,20 @@ def unit_rows(vectors: np.ndarray) -> np.ndarray:
 
 
 def _weighted_mean(
-    parts: Sequence[tuple[np.ndarray, np.ndarray | float]], normalise: bool
+    parts: Sequence[tuple[np.ndarray, np.ndarray | float]],
 ) -> np.ndarray:
-    """Sums the parts that a row has.
+    """Sums the parts that a row has, NaN where it has none.
 
-    A row without text is judged by its image alone and the other way round;
-    with ``normalise`` its weights are scaled up to one, so that it stays a
-    probability.
+    A row without text is judged by its image alone and the other way round.
     """
     n, count = parts[0][0].shape
-    total, weights = np.zeros((n, count)), np.zeros((n, 1))
+    total, found = np.zeros((n, count)), np.zeros((n, 1), dtype=bool)
     for values, weight in parts:
         has = np.isfinite(values).all(axis=1, keepdims=True)
         w = np.broadcast_to(np.asarray(weight, float).reshape(-1, 1), (n, 1))
         total += np.where(has, np.nan_to_num(values) * w, 0)
-        weights += np.where(has, w, 0)
-    total[weights[:, 0] == 0] = np.nan
-    if normalise:
-        total /= np.where(weights == 0, 1, weights)
-    return total
+        found |= has
+    return np.where(found, total, np.nan)
 
 
 def _top_two(total: np.ndarray) -> Match:

@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from raremine.brain.concepts.matcher import (
     SURE,
     adaptive_weight,
+    log_pool,
     match,
     named_concept,
     softmax,
@@ -164,17 +165,38 @@ def test_calibrated_numbers() -> None:
     e = np.exp
     text_p = np.array([e(3), e(2), e(1)]) / (e(3) + e(2) + e(1))
     image_p = np.array([e(1), e(3), e(1)]) / (e(1) + e(3) + e(1))
+    # logarithmic pool: text counts half, the image once, floor .01
+    pool = np.sqrt(text_p + 0.01) * (image_p + 0.01)
+    pool = pool[0] if pool.ndim > 1 else pool
     found = match(text, image, np.array([-1]), logit_scale=10)
-    mixed = (text_p + image_p) / 2
     assert found.best[0] == 1
-    np.testing.assert_allclose(found.score, mixed[1])
-    np.testing.assert_allclose(found.second_score, mixed[0])
+    np.testing.assert_allclose(found.total[0], pool / pool.sum())
+    np.testing.assert_allclose(found.score, pool[1] / pool.sum())
+    np.testing.assert_allclose(found.second_score, pool[0] / pool.sum())
     # the caption names the third: .95 for it, the rest shared
+    named_p = np.array([(1 - SURE) / 2, (1 - SURE) / 2, SURE])
+    pool = np.sqrt(named_p + 0.01) * (image_p + 0.01)
     found = match(text, image, np.array([2]), logit_scale=10)
-    assert found.best[0] == 2
-    np.testing.assert_allclose(found.score, (SURE + image_p[2]) / 2)
-    second = ((1 - SURE) / 2 + image_p[1]) / 2
-    np.testing.assert_allclose(found.second_score, second)
+    np.testing.assert_allclose(found.total[0], pool / pool.sum())
+    # a detector that is sure of the first weighs as much as the image
+    detector = np.array([[0.9, 0.05, 0.05]])
+    pool = pool * (detector[0] + 0.01)
+    found = match(
+        text, image, np.array([2]), logit_scale=10, detector=detector
+    )
+    np.testing.assert_allclose(found.total[0], pool / pool.sum())
+
+
+def test_no_witness_rules_a_concept_out_alone() -> None:
+    says = {
+        "image": np.array([[1.0, 0.0]]),
+        "detector": np.array([[0.02, 0.98]]),
+    }
+    pooled = log_pool(says)
+    np.testing.assert_allclose(
+        pooled[0],
+        np.array([1.01 * 0.03, 0.01 * 0.99]) / (1.01 * 0.03 + 0.01 * 0.99),
+    )
 
 
 def test_a_row_is_judged_by_what_it_has() -> None:
