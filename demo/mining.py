@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -121,6 +122,9 @@ def render(options: Options, console: Console) -> tuple[Path, bool]:
     from demo.world import write_world
 
     dataroot = options.out / "worlds" / world_name(options.world)
+    # what an earlier run left when it was killed while rendering
+    for remains in dataroot.parent.glob(f".{dataroot.name}-*"):
+        shutil.rmtree(remains, ignore_errors=True)
     if dataroot.is_dir():
         return dataroot, True
     try:

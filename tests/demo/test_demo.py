@@ -132,8 +132,11 @@ def test_a_rendered_world_is_used_again(tmp_path: Path) -> None:
     options = parse_options(["--out", str(tmp_path), "--seed", "3"])
     folder = tmp_path / "worlds" / world_name(options.world)
     folder.mkdir(parents=True)
+    killed = folder.with_name(f".{folder.name}-x1y2")
+    (killed / "samples").mkdir(parents=True)
     with (tmp_path / "console").open("w") as stream:
         assert render(options, Console(stream)) == (folder, True)
+    assert not killed.exists()
 
 
 def test_worlds_of_other_settings_have_other_names() -> None:
