@@ -774,7 +774,7 @@ def mine(
         vocabulary (None): as for ``match_concepts``, None = the preset's
         targets (None): target concepts, None = the vocabulary's
         recipe (None): as for ``select_frames``, None = random 10 % and
-            target 10 %
+            target 10 % by rank
         field ("objects"): detections field; brain keys are named after it
         name (None): name of the selection and its tag, None = ``mined``
         seed (0): seed of the selection and of sub-sampling

@@ -27,7 +27,7 @@ from raremine.brain.presets import early_filter, preset_settings
 from raremine.brain.progress import ProgressArgument
 from raremine.brain.selection.views import save_mining_views
 
-DEFAULT_RECIPE = {"random": 0.1, "target": 0.1}
+DEFAULT_RECIPE = {"random": 0.1, "target": 0.1, "balance": "rank"}
 
 DEFAULT_EMBEDDER = {"model": "ViT-B-32", "pretrained": "laion2b_s34b_b79k"}
 

@@ -206,7 +206,18 @@ _GROUP_COLUMNS = (
 
 @strategy(DEFAULT, needs=("mining_score", *_GROUP_COLUMNS))
 def _default(frames: FrameTable, seed: int) -> np.ndarray:
-    """Target frames, then rare ones, then the rest by their mining score."""
+    """By mining score: target frames, then rare ones, then the rest.
+
+    Not in turns of concepts: while concepts are guessed, the rarest one is
+    often a mistake, and giving it the first turn cost a fifth of the recall
+    on rendered worlds (0.62 and 0.67 against 0.76 and 0.90 at 20 %).
+    """
+    return by_score(frames, frames["mining_score"], seed)
+
+
+@strategy("class_balanced", needs=("mining_score", *_GROUP_COLUMNS))
+def _class_balanced(frames: FrameTable, seed: int) -> np.ndarray:
+    """Target frames in turns of their concepts, then rare ones, the rest."""
     return _joined(
         by_group(frames, "target", seed),
         by_group(frames, "rare", seed),

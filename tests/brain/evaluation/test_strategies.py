@@ -54,6 +54,7 @@ def test_all_orders_are_permutations_and_follow_the_seed() -> None:
         "random",
         "oracle",
         "default",
+        "class_balanced",
         "random_and_default",
         "concept_group",
         "pareto",
@@ -85,9 +86,15 @@ def test_only_the_oracle_is_given_the_ground_truth() -> None:
     ]
 
 
-def test_default_takes_targets_fairly_then_rare_then_the_rest() -> None:
+def test_default_follows_the_mining_score() -> None:
     frames = mined_frames()
-    order = available(frames)["default"].order(frames, 0).tolist()
+    order = available(frames)["default"].order(frames, 0)
+    assert (np.diff(frames["mining_score"][order]) <= 0).all()
+
+
+def test_class_balanced_takes_turns_then_rare_then_the_rest() -> None:
+    frames = mined_frames()
+    order = available(frames)["class_balanced"].order(frames, 0).tolist()
     # bicycle (1 frame) goes before truck (3 frames), whatever the score
     assert order[:4] == [8, 3, 4, 5]
     assert set(order[4:6]) == {10, 11}
