@@ -103,16 +103,24 @@ def test_every_object_carries_every_stage(mined) -> None:
     assert any(d.caption_status != "skipped" for d in objects)
 
 
-def test_target_group_follows_the_detectors_truck(mined) -> None:
+def test_groups_scores_and_views_agree(mined) -> None:
     dataset, result, _ = mined
-    assert result["groups"]["target"] >= 1
-    assert set(dataset.values("mining_group")) == {"target"}
+    groups = images(dataset).count_values("objects.detections.group")
+    assert groups == {g: n for g, n in result["groups"].items() if n}
+    for sample in images(dataset):
+        for detection in sample.objects.detections:
+            sure = detection.target_score >= 0.8
+            assert (detection.group == "target") == sure
+    [frame_group] = set(dataset.values("mining_group"))
+    best = next(g for g in ("target", "rare", "common") if groups.get(g))
+    assert frame_group == best
     assert dataset.list_saved_views() == [
         "Target",
         "Rare",
         "Target/Rare selection",
     ]
-    assert len(dataset.load_saved_view("Target")) == 1
+    in_target = len(dataset.load_saved_view("Target"))
+    assert in_target == (frame_group == "target")
 
 
 def test_tokens_are_the_devkits(mined, devkit) -> None:
@@ -164,4 +172,4 @@ def test_a_second_run_has_nothing_to_detect_embed_or_map(
     assert stages["score_outliers"]["objects"] == 0
     assert stages["map_objects"]["objects"] == 0
     assert again["groups"] == first["groups"]
-    assert again["selection"]["tokens"] == first["selection"]["tokens"]
+    assert again["selection"]["picks"] == first["selection"]["picks"]

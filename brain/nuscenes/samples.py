@@ -382,5 +382,6 @@ def _image_size(path: str) -> tuple[int, int] | None:
     try:
         with Image.open(path) as image:
             return image.size
-    except (OSError, ValueError):
+    except (OSError, ValueError, ImportError):
+        # Ultralytics, once imported, makes Pillow look for a HEIF decoder
         return None

@@ -8,6 +8,8 @@ import fiftyone as fo
 import fiftyone.operators as foo
 import pytest
 
+from raremine.brain.presets import PRESETS
+
 PLUGIN = "@raremine/raremine"
 
 
@@ -57,7 +59,8 @@ def test_a_keyframe_is_loaded_and_mined_by_operators(
             f"{PLUGIN}/detect_objects",
             dict(dataset=dataset),
             params={
-                "model": str(shared_dir / "models" / "yolov8n_int8.onnx")
+                "model": str(shared_dir / "models" / "yolov8n_int8.onnx"),
+                "conf": PRESETS["default"]["detect"]["conf"],
             },
         ).result
         assert (again["images"], again["skipped"]) == (0, 6)
