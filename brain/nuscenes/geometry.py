@@ -149,20 +149,21 @@ def project_points(points: np.ndarray, intrinsic: np.ndarray) -> np.ndarray:
 
     Args:
         points: (..., 3), z forward and not zero
-        intrinsic: (3, 3) camera matrix
+        intrinsic: (3, 3) camera matrix, or (n, 3, 3), one for each
+            ``points[i]`` of (n, k, 3)
 
     Returns:
         (..., 2) pixels
     """
-    image = points @ intrinsic.T
+    image = points @ np.swapaxes(intrinsic, -1, -2)
     return np.asarray(image[..., :2] / image[..., 2:3])
 
 
 def project_boxes(
     corners: np.ndarray,
     intrinsic: np.ndarray,
-    width: int,
-    height: int,
+    width: int | np.ndarray,
+    height: int | np.ndarray,
     near: float = NEAR,
 ) -> np.ndarray:
     """Returns what an image shows of cuboids, as 2D boxes.
@@ -177,17 +178,46 @@ def project_boxes(
 
     Args:
         corners: (n, 8, 3) corners in the camera's frame
-        intrinsic: (3, 3) camera matrix
-        width: image width in pixels
-        height: image height in pixels
+        intrinsic: (3, 3) camera matrix, or (n, 3, 3), one a cuboid
+        width: image width in pixels, or (n,)
+        height: image height in pixels, or (n,)
         near (0.01): distance of the near plane in metres
 
     Returns:
         (n, 4) x1, y1, x2, y2 in pixels; NaN where nothing is in the image
     """
-    boxes = np.full((len(corners), 4), np.nan)
-    if not len(corners):
-        return boxes
+    count = len(corners)
+    boxes = np.full((count, 4), np.nan)
+    intrinsic = np.broadcast_to(intrinsic, (count, 3, 3))
+    size = np.empty((count, 2))
+    size[:, 0], size[:, 1] = width, height
+    ahead = corners[..., 2] > near
+    whole = np.flatnonzero(ahead.all(axis=1))
+    if len(whole):
+        pixels = project_points(corners[whole], intrinsic[whole])
+        boxes[whole] = _hull_boxes(pixels, size[whole])
+    cut = np.flatnonzero(ahead.any(axis=1) & ~ahead.all(axis=1))
+    if len(cut):
+        points = _cut_at(near, corners[cut])
+        pixels = project_points(points, intrinsic[cut])
+        boxes[cut] = _hull_boxes(pixels, size[cut])
+    # a sliver without area is no box
+    flat = ~((boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1]))
+    boxes[flat] = np.nan
+    return boxes
+
+
+def _cut_at(near: float, corners: np.ndarray) -> np.ndarray:
+    """Cuts cuboids that cross the near plane at it.
+
+    Args:
+        near: its distance
+        corners: (n, 8, 3), of each cuboid some before and some behind it
+
+    Returns:
+        (n, 20, 3) corners before it and edges' points on it; the places of
+        the others are filled by one of these
+    """
     start, end = corners[:, EDGES[:, 0]], corners[:, EDGES[:, 1]]
     z0, z1 = start[..., 2], end[..., 2]
     crosses = (z0 > near) != (z1 > near)
@@ -195,77 +225,62 @@ def project_boxes(
     points = np.concatenate(
         [corners, start + along[..., None] * (end - start)], axis=1
     )
-    seen = np.concatenate([corners[..., 2] > near, crosses], axis=1)
-    pixels = project_points(
-        np.where(seen[..., None], points, [0.0, 0.0, 1.0]), intrinsic
-    )
-    low = np.where(seen[..., None], pixels, np.inf).min(axis=1)
-    high = np.where(seen[..., None], pixels, -np.inf).max(axis=1)
+    kept = np.concatenate([corners[..., 2] > near, crosses], axis=1)
+    one = points[np.arange(len(points)), kept.argmax(axis=1)]
+    return np.where(kept[..., None], points, one[:, None])
 
-    size = np.array([width, height], dtype=np.float64)
-    overlaps = ((low < size) & (high > 0)).all(axis=1)
+
+def _hull_boxes(pixels: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Bounds what lies in the image of the convex hull of points.
+
+    Args:
+        pixels: (n, k, 2) points of each hull
+        size: (n, 2) width and height of its image
+
+    Returns:
+        (n, 4) x1, y1, x2, y2; NaN where the hull is outside
+    """
+    low, high = pixels.min(axis=1), pixels.max(axis=1)
+    boxes = np.hstack([low, high])
+    boxes[~((low < size) & (high > 0)).all(axis=1)] = np.nan
     inside = ((low >= 0) & (high <= size)).all(axis=1)
-    boxes[inside] = np.hstack([low, high])[inside]
-    for row in np.flatnonzero(overlaps & ~inside):
-        hull = _convex_hull(pixels[row][seen[row]])
-        clipped = _clip_to_image(hull, width, height)
-        if clipped:
-            corners_2d = np.array(clipped)
-            boxes[row, :2] = corners_2d.min(axis=0)
-            boxes[row, 2:] = corners_2d.max(axis=0)
-    # a sliver without area is no box
-    flat = ~((boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1]))
-    boxes[flat] = np.nan
+    partly = np.flatnonzero(~inside & ~np.isnan(boxes[:, 0]))
+    if len(partly):
+        boxes[partly] = _clipped_boxes(pixels[partly], size[partly])
     return boxes
 
 
-Point = tuple[float, float]
+def _clipped_boxes(pixels: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """``_hull_boxes`` of hulls that may cross the image's borders.
 
-
-def _convex_hull(points: np.ndarray) -> list[Point]:
-    """Andrew's monotone chain; counter-clockwise, without repetition."""
-    ordered: list[Point] = sorted({(float(x), float(y)) for x, y in points})
-    if len(ordered) < 3:
-        return ordered
-
-    def chain(sequence: Sequence[Point]) -> list[Point]:
-        hull: list[Point] = []
-        for p in sequence:
-            while len(hull) > 1:
-                (ax, ay), (bx, by) = hull[-2], hull[-1]
-                turn = (bx - ax) * (p[1] - ay) - (by - ay) * (p[0] - ax)
-                if turn > 0:
-                    break
-                hull.pop()
-            hull.append(p)
-        return hull[:-1]
-
-    return chain(ordered) + chain(ordered[::-1])
-
-
-def _clip_to_image(
-    polygon: list[Point], width: float, height: float
-) -> list[Point]:
-    """Sutherland and Hodgman's clipping, one image border after the other."""
-    borders = (
-        (0, 0.0, 1),
-        (0, float(width), -1),
-        (1, 0.0, 1),
-        (1, float(height), -1),
-    )
-    for axis, limit, sign in borders:
-        clipped: list[Point] = []
-        previous = [*polygon[-1:], *polygon[:-1]]
-        for before, after in zip(previous, polygon, strict=True):
-            d0 = sign * (before[axis] - limit)
-            d1 = sign * (after[axis] - limit)
-            if (d0 < 0) != (d1 < 0):
-                t = d0 / (d0 - d1)
-                across = 1 - axis
-                cut = before[across] + t * (after[across] - before[across])
-                # exactly on the border, whatever the rounding
-                clipped.append((limit, cut) if axis == 0 else (cut, limit))
-            if d1 >= 0:
-                clipped.append(after)
-        polygon = clipped
-    return polygon
+    The hull cuts a border where the outermost of the lines between any two
+    of its points do, so the hull itself need not be found. What lies in the
+    image is bounded by the points in it and by those cuts.
+    """
+    first, second = np.triu_indices(pixels.shape[1], 1)
+    start, end = pixels[:, first], pixels[:, second]
+    inside = ((pixels >= 0) & (pixels <= size[:, None])).all(axis=2)
+    low = np.where(inside[..., None], pixels, np.inf).min(axis=1)
+    high = np.where(inside[..., None], pixels, -np.inf).max(axis=1)
+    for axis in (0, 1):
+        across = 1 - axis
+        for border in (np.zeros(len(size)), size[:, axis]):
+            d0 = start[..., axis] - border[:, None]
+            d1 = end[..., axis] - border[:, None]
+            crosses = (d0 < 0) != (d1 < 0)
+            along = d0 / np.where(crosses, d0 - d1, 1.0)
+            at = start[..., across] + along * (
+                end[..., across] - start[..., across]
+            )
+            least = np.where(crosses, at, np.inf).min(axis=1).clip(0)
+            most = np.where(crosses, at, -np.inf).max(axis=1)
+            most = np.minimum(most, size[:, across])
+            cut = least <= most
+            # exactly on the border, whatever the rounding
+            for ends, pick in ((low, np.minimum), (high, np.maximum)):
+                ends[cut, axis] = pick(ends[cut, axis], border[cut])
+            low[cut, across] = np.minimum(low[cut, across], least[cut])
+            high[cut, across] = np.maximum(high[cut, across], most[cut])
+    boxes = np.hstack([low, high])
+    boxes[~np.isfinite(boxes).all(axis=1)] = np.nan
+    return boxes
