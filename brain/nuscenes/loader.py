@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,13 +12,9 @@ import fiftyone.core.storage as fos
 
 from raremine.brain.errors import DatarootError, RaremineError
 from raremine.brain.nuscenes.check import Fault, missing_files
-from raremine.brain.nuscenes.records import Frame, Tables
+from raremine.brain.nuscenes.conversion import with_scenes
+from raremine.brain.nuscenes.records import Tables
 from raremine.brain.nuscenes.samples import SampleMaker
-from raremine.brain.nuscenes.scene3d import (
-    SceneResult,
-    plan_scene,
-    write_scene,
-)
 from raremine.brain.nuscenes.store import (
     BATCH,
     INFO_KEY,
@@ -250,7 +243,13 @@ def _write(
     total, done = len(tables.frames), 0
     bar = False if callable(progress) else progress
     with fo.ProgressBar(total=total, progress=bar) as shown:
-        for batch in _with_scenes(tables, maker, media_dir):
+        for batch in with_scenes(
+            tables,
+            maker.channel_3d,
+            media_dir,
+            maker.absent,
+            batch_size=BATCH,
+        ):
             dataset.add_samples(
                 (s for f, r in batch for s in maker.samples_of(f, r)),
                 progress=False,
@@ -260,48 +259,3 @@ def _write(
             if callable(progress):
                 progress(done, total)
     return maker.faults
-
-
-Batch = list[tuple[Frame, SceneResult | None]]
-
-
-def _with_scenes(
-    tables: Tables, maker: SampleMaker, media_dir: Path
-) -> Iterator[Batch]:
-    """Yields keyframes in batches, their scenes written meanwhile.
-
-    At most two batches are under way: clouds of the next one are converted
-    while the samples of this one are written.
-    """
-    channel = maker.channel_3d
-    workers = min(8, os.cpu_count() or 1)
-    waiting: deque[list[tuple[Frame, Future[SceneResult] | None]]] = deque()
-    with ThreadPoolExecutor(workers, "raremine-clouds") as pool:
-        try:
-            for start in range(0, len(tables.frames), BATCH):
-                batch = []
-                for frame in tables.frames[start : start + BATCH]:
-                    future = None
-                    if channel is not None and channel in frame.data:
-                        job = plan_scene(
-                            tables,
-                            frame,
-                            channel,
-                            media_dir,
-                            frozenset(maker.absent),
-                        )
-                        future = pool.submit(write_scene, job)
-                    batch.append((frame, future))
-                waiting.append(batch)
-                if len(waiting) > 1:
-                    yield _finished(waiting.popleft())
-            while waiting:
-                yield _finished(waiting.popleft())
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _finished(
-    batch: list[tuple[Frame, Future[SceneResult] | None]],
-) -> Batch:
-    return [(f, None if r is None else r.result()) for f, r in batch]

@@ -30,6 +30,9 @@ class Scene(NamedTuple):
     description: str
     location: str
     split: str
+    logfile: str = ""
+    vehicle: str = ""
+    date_captured: str = ""
 
 
 class Calibration(NamedTuple):
@@ -46,7 +49,10 @@ class Calibration(NamedTuple):
 
 @dataclass(slots=True)
 class SensorData:
-    """One file of one sensor; ``ego`` is a row of ``Tables.ego_poses``."""
+    """One file of one sensor; ``ego`` is a row of ``Tables.ego_poses``.
+
+    ``lidarseg`` names the file of a cloud's labels, "" where it has none.
+    """
 
     token: str
     calibration: Calibration
@@ -55,6 +61,7 @@ class SensorData:
     width: int
     height: int
     ego: int
+    lidarseg: str = ""
 
 
 @dataclass(slots=True)
@@ -93,8 +100,11 @@ class Tables:
         modality: "camera", "lidar" or "radar" by channel
         scenes: the chosen scenes, by name
         frames: their keyframes, by scene name and time
-        ego_poses: (m, 4, 4) ego to global
-        annotations: cuboids; None where ground truth was not asked for
+        ego_poses: (m, 4, 4) ego to global; NaN where it is not known
+        annotations: cuboids; None where ground truth was not asked for, or
+            the tables have none
+        lidarseg: names of the clouds' label classes by index; empty where
+            the tables have no labels
     """
 
     dataroot: Path
@@ -105,6 +115,7 @@ class Tables:
     frames: list[Frame]
     ego_poses: np.ndarray
     annotations: Annotations | None
+    lidarseg: dict[int, str] = field(default_factory=dict)
 
 
 def reference_channel(modality: dict[str, str]) -> str | None:
