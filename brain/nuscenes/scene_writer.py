@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,13 +95,13 @@ class SceneResult:
 
     ``failed`` are the clouds that could not be read, ``partial`` those that
     lack a sweep, labels or some points. ``thumbnail_metadata`` are the
-    values of the sample's ``fo.OrthographicProjectionMetadata``.
+    values of its FiftyOne ``OrthographicProjectionMetadata``.
     """
 
     path: Path
     failed: dict[str, str]
     partial: dict[str, str]
-    thumbnail_metadata: Mapping[str, Any] | None = None
+    thumbnail_metadata: dict[str, Any] | None = None
 
 
 def write_scene(job: SceneJob) -> SceneResult:

@@ -9,7 +9,6 @@ the same for every keyframe, which makes the tiles of a drive comparable.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -120,8 +119,8 @@ def is_thumbnail(path: Path, stamp: str) -> bool:
     return chunk in content and content[-8:-4] == b"IEND"
 
 
-def thumbnail_metadata(path: Path) -> Mapping[str, Any]:
-    """Returns the values of ``fo.OrthographicProjectionMetadata``."""
+def thumbnail_metadata(path: Path) -> dict[str, Any]:
+    """Returns the values of FiftyOne's ``OrthographicProjectionMetadata``."""
     return {
         "filepath": str(path),
         "min_bound": list(MIN_BOUND),
