@@ -77,22 +77,34 @@ def rotation_matrices(quaternions: np.ndarray) -> np.ndarray:
     return np.asarray(Rotation.from_quat(q[:, [1, 2, 3, 0]]).as_matrix())
 
 
+def not_rotations(quaternions: np.ndarray) -> np.ndarray:
+    """Returns the rows of (n, 4) quaternions that are all zero."""
+    return np.flatnonzero(~np.asarray(quaternions).any(axis=1))
+
+
 def pose_matrix(
     translation: Sequence[float], rotation: Sequence[float]
 ) -> np.ndarray:
-    """Builds a pose from a table's translation and rotation.
+    """Builds one (4, 4) pose, see ``pose_matrices``."""
+    return pose_matrices(np.array([translation]), np.array([rotation]))[0]
+
+
+def pose_matrices(
+    translations: np.ndarray, rotations: np.ndarray
+) -> np.ndarray:
+    """Builds poses from translations and rotations.
 
     Args:
-        translation: x, y, z in metres
-        rotation: quaternion w, x, y, z
+        translations: (n, 3) x, y, z in metres
+        rotations: (n, 4) quaternions w, x, y, z
 
     Returns:
-        (4, 4) pose
+        (n, 4, 4) poses
     """
-    pose = np.eye(4)
-    pose[:3, :3] = rotation_matrices(np.array([rotation]))[0]
-    pose[:3, 3] = translation
-    return pose
+    poses = np.tile(np.eye(4), (len(translations), 1, 1))
+    poses[:, :3, :3] = rotation_matrices(rotations)
+    poses[:, :3, 3] = np.reshape(translations, (-1, 3))
+    return poses
 
 
 def invert_pose(pose: np.ndarray) -> np.ndarray:

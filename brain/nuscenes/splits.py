@@ -9,7 +9,7 @@ about two seconds.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -62,8 +62,15 @@ def official_splits(version: str) -> dict[str, tuple[str, ...]]:
     }
 
 
+Splits = str | Path | Mapping[str, Sequence[str]]
+"""Scene names by split, or a JSON file that holds such a map."""
+
+
 def scene_splits(
-    version_dir: Path, version: str, scene_names: Iterable[str]
+    version_dir: Path,
+    version: str,
+    scene_names: Iterable[str],
+    own: Splits | None = None,
 ) -> dict[str, str]:
     """Returns the split of each scene.
 
@@ -75,41 +82,66 @@ def scene_splits(
         version_dir: the folder of the tables
         version: its name
         scene_names: the scenes to look up
+        own (None): the user's splits, which then are the only ones
 
     Returns:
         split by scene name, "" for a scene that is in no split
 
     Raises:
-        DatarootError: if ``splits.json`` is not a map of lists of names
+        DatarootError: if own splits or ``splits.json`` cannot be read or
+            are not a map of lists of names
     """
     split_of: dict[str, str] = {}
-    for splits in (_custom_splits(version_dir), official_splits(version)):
+    sources: list[Mapping[str, Sequence[str]]]
+    if own is not None:
+        sources = [_given_splits(own)]
+    else:
+        path = version_dir / "splits.json"
+        custom = _splits_of(path) if path.is_file() else {}
+        sources = [custom, official_splits(version)]
+    for splits in sources:
         for split, names in splits.items():
             for name in names:
                 split_of.setdefault(name, split)
     return {name: split_of.get(name, "") for name in scene_names}
 
 
-def _custom_splits(version_dir: Path) -> dict[str, list[str]]:
-    path = version_dir / "splits.json"
-    if not path.is_file():
-        return {}
-    wanted = (
-        "expected a map from split name to a list of scene names, such as "
-        '{"train": ["scene-0001"]}'
-    )
+_WANTED = (
+    "expected a map from split name to a list of scene names, such as "
+    '{"train": ["scene-0001"]}'
+)
+
+
+def _given_splits(own: Splits) -> Mapping[str, Sequence[str]]:
+    if isinstance(own, str | Path):
+        return _splits_of(Path(own).expanduser())
+    if not _is_splits(own):
+        raise DatarootError(f"splits={own!r} cannot be used; {_WANTED}.")
+    return own
+
+
+def _splits_of(path: Path) -> dict[str, list[str]]:
     try:
         splits = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DatarootError(
+            f"Cannot read the splits in {path}: {error.strerror}."
+        ) from error
     except ValueError as error:
         raise DatarootError(
-            f"{path} is not valid JSON ({error}); {wanted}."
+            f"{path} is not valid JSON ({error}); {_WANTED}."
         ) from error
-    if not isinstance(splits, dict) or not all(
-        isinstance(names, list) and all(isinstance(n, str) for n in names)
-        for names in splits.values()
-    ):
-        raise DatarootError(f"{path} cannot be used; {wanted}.")
-    return splits
+    if not _is_splits(splits):
+        raise DatarootError(f"{path} cannot be used; {_WANTED}.")
+    return dict(splits)
+
+
+def _is_splits(value: object) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(names, list | tuple)
+        and all(isinstance(name, str) for name in names)
+        for names in value.values()
+    )
 
 
 def _scene_names(ranges: str) -> list[str]:

@@ -7,51 +7,61 @@ tables are therefore read row by row and only these are kept.
 
 from __future__ import annotations
 
+import gc
 import itertools
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import (
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
+import msgspec
 
 from raremine.brain.errors import DatarootError, RaremineError
 from raremine.brain.nuscenes.annotations import read_annotations
-from raremine.brain.nuscenes.geometry import pose_matrix, rotation_matrices
+from raremine.brain.nuscenes.problems import Problems
 from raremine.brain.nuscenes.records import (
-    Calibration,
     Frame,
     Scene,
-    SensorData,
     Tables,
     reference_channel,
     slice_order,
 )
 from raremine.brain.nuscenes.rows import Table
-from raremine.brain.nuscenes.splits import scene_splits
+from raremine.brain.nuscenes.sensor_data import (
+    read_calibrations,
+    read_ego_poses,
+    read_lidarseg,
+    read_sample_data,
+)
+from raremine.brain.nuscenes.splits import Splits, scene_splits
 
-TABLES = {
-    "log": ("token", "location"),
-    "scene": ("token", "name", "description", "log_token"),
-    "sample": ("token", "timestamp", "scene_token"),
-    "sensor": ("token", "channel", "modality"),
-    "calibrated_sensor": (
-        "token",
-        "sensor_token",
-        "translation",
-        "rotation",
-        "camera_intrinsic",
-    ),
-    "sample_data": (
-        "token",
-        "sample_token",
-        "ego_pose_token",
-        "calibrated_sensor_token",
-        "timestamp",
-        "is_key_frame",
-        "filename",
-    ),
-    "ego_pose": ("token", "translation", "rotation"),
-}
-"""Keys that rows must have, by table."""
+
+class _Log(msgspec.Struct, gc=False):
+    token: str
+    location: str = ""
+    logfile: str = ""
+    vehicle: str = ""
+    date_captured: str = ""
+
+
+class _SceneRow(msgspec.Struct, gc=False):
+    token: str
+    name: str
+    description: str = ""
+    log_token: str = ""
+
+
+class _SampleRow(msgspec.Struct, gc=False):
+    token: str
+    timestamp: int
+    scene_token: str
+    prev: str = ""
+    next: str = ""
 
 
 def read_tables(
@@ -60,10 +70,13 @@ def read_tables(
     *,
     scenes: Sequence[str] | str | None = None,
     split: Sequence[str] | str | None = None,
+    splits: Splits | None = None,
+    max_scenes: int | None = None,
     channels: Sequence[str] | str | None = None,
     radar: bool = False,
     sweeps: int = 0,
     ground_truth: bool = True,
+    problems: Problems | None = None,
 ) -> Tables:
     """Reads and checks the tables of a nuScenes dataroot.
 
@@ -72,39 +85,107 @@ def read_tables(
         version: name of the version folder, such as "v1.0-trainval"
         scenes (None): names or tokens of the scenes to load; None = all
         split (None): load only scenes of this split, or of these
+        splits (None): scene names by split, or a JSON file of them; None =
+            ``splits.json`` of the version folder, then nuScenes' own
+        max_scenes (None): load this many of the chosen scenes, by name
         channels (None): channels to load; None = all cameras and LiDARs
         radar (False): load the radar channels as well
         sweeps (0): number of LiDAR sweeps before each keyframe to list
         ground_truth (True): whether to read the annotations
+        problems (None): grows by what is wrong but can be done without
 
     Returns:
         the chosen part of the tables
 
     Raises:
-        DatarootError: if a table is absent, malformed or refers to a row
-            that does not exist
+        DatarootError: if a table is absent or malformed; it lists all that
+            is wrong
         RaremineError: if something was asked for that is not there
     """
-    dataroot = Path(dataroot).expanduser().absolute()
-    folder = version_folder(dataroot, version)
-    chosen = _read_scenes(folder, version, _listed(scenes), _listed(split))
-    frames, all_samples = _read_samples(folder, chosen)
-    calibrations = _read_calibrations(folder)
-    modality = {c.channel: c.modality for c in calibrations.values()}
-    wanted = _choose_channels(modality, _listed(channels), radar)
-    reference = reference_channel(modality)
+    problems = Problems() if problems is None else problems
+    with _no_collection():
+        tables = _read(
+            Path(dataroot).expanduser().absolute(),
+            version,
+            _listed(scenes),
+            _listed(split),
+            splits,
+            max_scenes,
+            _listed(channels),
+            radar,
+            sweeps,
+            ground_truth,
+            problems,
+        )
+    return tables
 
-    ego_index: dict[str, int] = {}
-    present = _read_sample_data(
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keeps the garbage collector from looking at millions of new rows.
+
+    None of them is garbage; looking costs a quarter of the time.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _read(
+    dataroot: Path,
+    version: str,
+    scenes: list[str] | None,
+    split: list[str] | None,
+    splits: Splits | None,
+    max_scenes: int | None,
+    channels: list[str] | None,
+    radar: bool,
+    sweeps: int,
+    ground_truth: bool,
+    problems: Problems,
+) -> Tables:
+    folder = version_folder(dataroot, version)
+    every_scene = _read_scenes(folder, version, splits, problems)
+    all_frames = _read_samples(folder, every_scene, problems)
+    calibrations = read_calibrations(folder, problems)
+    try:
+        chosen = _choose_scenes(
+            *(folder, every_scene, scenes, split, max_scenes)
+        )
+        modality = {c.channel: c.modality for c in calibrations.values()}
+        wanted = _choose_channels(modality, channels, radar)
+    except DatarootError:
+        raise
+    except RaremineError:
+        # what was asked for may be missing because a table is broken
+        problems.raise_fatal()
+        raise
+    tokens = {scene.token for scene in chosen}
+    frames = {t: f for t, f in all_frames.items() if f.scene.token in tokens}
+    present, ego_index = read_sample_data(
         folder,
         frames,
-        all_samples,
+        all_frames.keys(),
         calibrations,
         set(wanted),
-        reference,
+        reference_channel(modality),
         sweeps,
-        ego_index,
+        problems,
     )
+    ordered = list(frames.values())
+    ego_poses = read_ego_poses(folder, ego_index, problems)
+    labels = read_lidarseg(folder, ordered, problems)
+    annotations = None
+    if ground_truth:
+        stamps = {token: frame.timestamp for token, frame in frames.items()}
+        annotations = read_annotations(
+            folder, stamps, all_frames.keys(), problems
+        )
+    problems.raise_fatal()
     absent = [c for c in wanted if c not in present]
     if channels is not None and absent:
         raise RaremineError(
@@ -112,12 +193,6 @@ def read_tables(
             f"{folder / 'sample_data.json'} has: "
             f"{', '.join(sorted(present)) or 'none'}."
         )
-    annotations = None
-    if ground_truth:
-        annotations = read_annotations(
-            folder, {t: f.timestamp for t, f in frames.items()}, all_samples
-        )
-    ordered = list(frames.values())
     return Tables(
         dataroot=dataroot,
         version=version,
@@ -125,8 +200,9 @@ def read_tables(
         modality=modality,
         scenes=chosen,
         frames=ordered,
-        ego_poses=_read_ego_poses(folder, ego_index),
+        ego_poses=ego_poses,
         annotations=annotations,
+        lidarseg=labels,
     )
 
 
@@ -159,48 +235,67 @@ def _listed(value: Sequence[str] | str | None) -> list[str] | None:
     return [value] if isinstance(value, str) else list(value)
 
 
-def _table(folder: Path, name: str) -> Table:
-    return Table(folder, name, TABLES[name])
-
-
 def _read_scenes(
     folder: Path,
     version: str,
+    splits: Splits | None,
+    problems: Problems,
+) -> list[Scene]:
+    logs = {}
+    if (folder / "log.json").is_file():
+        table = Table(folder, "log", _Log, problems)
+        logs = {row.token: row for row in table}
+    else:
+        problems.add(
+            "log.json",
+            f"Table {folder / 'log.json'} does not exist; scenes are loaded "
+            "without location and date.",
+        )
+    scene_table = Table(folder, "scene", _SceneRow, problems)
+    rows = []
+    for row in scene_table:
+        if logs and row.log_token not in logs:
+            scene_table.dangling(
+                "log_token", row.log_token, "log", token=row.token
+            )
+        rows.append(row)
+    names = [row.name for row in rows]
+    split_of = scene_splits(folder, version, names, splits)
+    scenes = []
+    for row in rows:
+        log = logs.get(row.log_token, _Log(""))
+        scenes.append(
+            Scene(
+                *(row.token, row.name, row.description),
+                *(log.location, split_of[row.name]),
+                *(log.logfile, log.vehicle, log.date_captured),
+            )
+        )
+    return scenes
+
+
+def _choose_scenes(
+    folder: Path,
+    scenes: list[Scene],
     names: list[str] | None,
     splits: list[str] | None,
+    max_scenes: int | None,
 ) -> list[Scene]:
-    location = {r["token"]: r["location"] for r in _table(folder, "log")}
-    table = _table(folder, "scene")
-    rows = []
-    for row in table:
-        if row["log_token"] not in location:
-            raise table.dangling(row, "log_token", "log")
-        rows.append(row)
-    split_of = scene_splits(folder, version, [r["name"] for r in rows])
-    scenes = [
-        Scene(
-            row["token"],
-            row["name"],
-            row["description"],
-            location[row["log_token"]],
-            split_of[row["name"]],
-        )
-        for row in rows
-    ]
+    path = folder / "scene.json"
     _check_known(
         "scene",
         names,
         [s.name for s in scenes],
-        table.path,
+        path,
         also={s.token for s in scenes},
     )
-    _check_known("split", splits, {s.split for s in scenes} - {""}, table.path)
+    _check_known("split", splits, {s.split for s in scenes} - {""}, path)
     chosen = [
         s
         for s in sorted(scenes, key=lambda s: (s.name, s.token))
         if (names is None or s.name in names or s.token in names)
         and (splits is None or s.split in splits)
-    ]
+    ][:max_scenes]
     if not chosen:
         raise RaremineError(
             f"No scene is left to load from {folder}: of its {len(scenes)} "
@@ -227,59 +322,43 @@ def _check_known(
 
 
 def _read_samples(
-    folder: Path, scenes: Iterable[Scene]
-) -> tuple[dict[str, Frame], set[str]]:
-    """Returns the chosen keyframes by token, in order, and all tokens."""
+    folder: Path, scenes: Iterable[Scene], problems: Problems
+) -> dict[str, Frame]:
+    """Returns all keyframes by token, by scene name and time."""
     scene_of = {scene.token: scene for scene in scenes}
-    scene_tokens = {r["token"] for r in _table(folder, "scene")}
-    table = _table(folder, "sample")
-    frames, tokens = [], set()
-    for row in table:
-        if row["scene_token"] not in scene_tokens:
-            raise table.dangling(row, "scene_token", "scene")
-        tokens.add(row["token"])
-        scene = scene_of.get(row["scene_token"])
-        if scene is not None:
-            stamp = table.integer(row, "timestamp")
-            frames.append(Frame(row["token"], scene, stamp, 0))
-    frames.sort(key=lambda f: (f.scene.name, f.scene.token, f.timestamp))
-    for before, frame in itertools.pairwise(frames):
+    table = Table(folder, "sample", _SampleRow, problems)
+    frames: dict[str, Frame] = {}
+    links: dict[str, tuple[int, str, str]] = {}
+    for at, row in enumerate(table):
+        scene = scene_of.get(row.scene_token)
+        if scene is None:
+            table.dangling(
+                "scene_token", row.scene_token, "scene", token=row.token
+            )
+        elif row.token in frames:
+            table.twice("sample", row.token, at, row.token)
+        else:
+            frames[row.token] = Frame(row.token, scene, row.timestamp, 0)
+            links[row.token] = (at, row.prev, row.next)
+    _check_links(table, links)
+    ordered = sorted(
+        frames.values(),
+        key=lambda f: (f.scene.name, f.scene.token, f.timestamp, f.token),
+    )
+    for before, frame in itertools.pairwise(ordered):
         if frame.scene is before.scene:
             frame.index = before.index + 1
-    return {frame.token: frame for frame in frames}, tokens
+    return {frame.token: frame for frame in ordered}
 
 
-def _read_calibrations(folder: Path) -> dict[str, Calibration]:
-    sensors = {
-        r["token"]: (r["channel"], r["modality"])
-        for r in _table(folder, "sensor")
-    }
-    table = _table(folder, "calibrated_sensor")
-    calibrations = {}
-    for row in table:
-        if row["sensor_token"] not in sensors:
-            raise table.dangling(row, "sensor_token", "sensor")
-        channel, modality = sensors[row["sensor_token"]]
-        intrinsic = None
-        if modality == "camera":
-            matrix = np.array(row["camera_intrinsic"], dtype=object)
-            if matrix.shape != (3, 3):
-                raise table.fault(
-                    row,
-                    f"camera_intrinsic of {channel} is "
-                    f"{row['camera_intrinsic']!r}, expected a 3x3 matrix.",
-                )
-            flat = {"token": row["token"], "camera_intrinsic": matrix.ravel()}
-            intrinsic = np.array(
-                table.numbers(flat, "camera_intrinsic", 9)
-            ).reshape(3, 3)
-        pose = pose_matrix(
-            table.numbers(row, "translation", 3), table.rotation(row)
-        )
-        calibrations[row["token"]] = Calibration(
-            channel, modality, pose, intrinsic
-        )
-    return calibrations
+def _check_links(
+    table: Table, links: Mapping[str, tuple[int, str, str]]
+) -> None:
+    """Tells of links that lead nowhere; keyframes are ordered by time."""
+    for token, (at, before, after) in links.items():
+        for key, value in (("prev", before), ("next", after)):
+            if value and value not in links:
+                table.dead_link(key, value, at, token)
 
 
 def _choose_channels(
@@ -304,98 +383,3 @@ def _choose_channels(
     if radar:
         chosen |= {c for c, k in modality.items() if k == "radar"}
     return sorted(chosen, key=slice_order)
-
-
-def _read_sample_data(
-    folder: Path,
-    frames: dict[str, Frame],
-    all_samples: set[str],
-    calibrations: dict[str, Calibration],
-    wanted: set[str],
-    reference: str | None,
-    sweeps: int,
-    ego_index: dict[str, int],
-) -> set[str]:
-    """Fills the frames' sensor data; returns the channels that have any."""
-    table = _table(folder, "sample_data")
-    present: set[str] = set()
-    history: dict[tuple[str, str], list[SensorData]] = {}
-    for row in table:
-        frame = frames.get(row["sample_token"])
-        if frame is None:
-            if row["sample_token"] not in all_samples:
-                raise table.dangling(row, "sample_token", "sample")
-            continue
-        calibration = calibrations.get(row["calibrated_sensor_token"])
-        if calibration is None:
-            raise table.dangling(
-                row, "calibrated_sensor_token", "calibrated_sensor"
-            )
-        channel = calibration.channel
-        key = bool(row["is_key_frame"])
-        sweep = bool(sweeps) and calibration.modality == "lidar"
-        if not (key or sweep):
-            continue
-        if channel not in wanted and not (key and channel == reference):
-            continue
-        data = SensorData(
-            row["token"],
-            calibration,
-            row["filename"],
-            table.integer(row, "timestamp"),
-            table.integer(row, "width") if row.get("width") else 0,
-            table.integer(row, "height") if row.get("height") else 0,
-            ego_index.setdefault(row["ego_pose_token"], len(ego_index)),
-        )
-        if sweep:
-            history.setdefault((frame.scene.token, channel), []).append(data)
-        if key and channel == reference:
-            frame.reference = data
-        if key and channel in wanted:
-            frame.data[channel] = data
-            present.add(channel)
-    for frame in frames.values():
-        frame.data = {
-            c: frame.data[c] for c in sorted(frame.data, key=slice_order)
-        }
-        if frame.reference is None:
-            frame.reference = next(iter(frame.data.values()), None)
-    _attach_sweeps(frames.values(), history, sweeps)
-    return present
-
-
-def _attach_sweeps(
-    frames: Iterable[Frame],
-    history: dict[tuple[str, str], list[SensorData]],
-    sweeps: int,
-) -> None:
-    for rows in history.values():
-        rows.sort(key=lambda d: -d.timestamp)
-    for frame in frames:
-        for channel, data in frame.data.items():
-            rows = history.get((frame.scene.token, channel), [])
-            before = (d for d in rows if d.timestamp < data.timestamp)
-            frame.sweeps[channel] = list(itertools.islice(before, sweeps))
-
-
-def _read_ego_poses(folder: Path, index: dict[str, int]) -> np.ndarray:
-    translation = np.full((len(index), 3), np.nan)
-    rotation = np.full((len(index), 4), np.nan)
-    table = _table(folder, "ego_pose")
-    for row in table:
-        at = index.get(row["token"])
-        if at is not None:
-            translation[at] = table.numbers(row, "translation", 3)
-            rotation[at] = table.rotation(row)
-    lost = np.flatnonzero(np.isnan(translation[:, 0]))
-    if len(lost):
-        token = next(t for t, at in index.items() if at == lost[0])
-        raise DatarootError(
-            f"{len(lost)} ego poses that sample_data refers to are not in "
-            f"{table.path}; the first is {token!r}. The tables do not belong "
-            "together; take them all from the same download."
-        )
-    poses = np.tile(np.eye(4), (len(index), 1, 1))
-    poses[:, :3, :3] = rotation_matrices(rotation)
-    poses[:, :3, 3] = translation
-    return poses

@@ -1,0 +1,1 @@
+"""Every measured claim of raremine: one script each, side by side."""

@@ -1,0 +1,381 @@
+"""Sensors and their files: calibrations, sample_data, ego poses, labels."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from raremine.brain.nuscenes.geometry import (
+    not_rotations,
+    pose_matrices,
+)
+from raremine.brain.nuscenes.problems import Problems
+from raremine.brain.nuscenes.records import (
+    Calibration,
+    Frame,
+    SensorData,
+    slice_order,
+)
+from raremine.brain.nuscenes.rows import (
+    Quaternion,
+    Table,
+    Vector,
+    read_vectors,
+)
+
+
+class _Sensor(msgspec.Struct, gc=False):
+    token: str
+    channel: str
+    modality: str
+
+
+class _CalibratedSensor(msgspec.Struct, gc=False):
+    token: str
+    sensor_token: str
+    translation: Vector
+    rotation: Quaternion
+    camera_intrinsic: Any
+
+
+class _SampleData(msgspec.Struct, gc=False):
+    token: str
+    sample_token: str
+    ego_pose_token: str
+    calibrated_sensor_token: str
+    timestamp: int
+    is_key_frame: bool
+    filename: str
+    width: int = 0
+    height: int = 0
+
+
+class _EgoPose(msgspec.Struct, gc=False):
+    # raw, as one in six is needed
+    token: str
+    translation: msgspec.Raw
+    rotation: msgspec.Raw
+
+
+class _LidarSeg(msgspec.Struct, gc=False):
+    sample_data_token: str
+    filename: str
+    token: str = ""
+
+
+class _LabelClass(msgspec.Struct, gc=False):
+    token: str
+    name: str
+    index: int | None = None
+
+
+def read_calibrations(
+    folder: Path, problems: Problems
+) -> dict[str, Calibration]:
+    """Returns the calibrated sensors by token.
+
+    Args:
+        folder: the version folder
+        problems: grows by the rows that cannot be used
+    """
+    sensors = {
+        row.token: (row.channel, row.modality)
+        for row in Table(folder, "sensor", _Sensor, problems)
+    }
+    table = Table(folder, "calibrated_sensor", _CalibratedSensor, problems)
+    rows, kinds = [], []
+    for row in table:
+        if row.sensor_token not in sensors:
+            table.dangling(
+                "sensor_token", row.sensor_token, "sensor", token=row.token
+            )
+            continue
+        channel, modality = sensors[row.sensor_token]
+        if not any(row.rotation):
+            table.fault("rotation is the zero quaternion.", token=row.token)
+            continue
+        intrinsic = None
+        if modality == "camera":
+            intrinsic = _matrix(row.camera_intrinsic)
+            if intrinsic is None:
+                table.fault(
+                    f"camera_intrinsic of {channel} is "
+                    f"{row.camera_intrinsic!r}, expected a 3x3 matrix.",
+                    token=row.token,
+                )
+                continue
+        rows.append(row)
+        kinds.append((channel, modality, intrinsic))
+    poses = pose_matrices(
+        np.array([row.translation for row in rows]),
+        np.array([row.rotation for row in rows]),
+    )
+    return {
+        row.token: Calibration(channel, modality, pose, intrinsic)
+        for row, pose, (channel, modality, intrinsic) in zip(
+            rows, poses, kinds, strict=True
+        )
+    }
+
+
+def _matrix(value: Any) -> np.ndarray | None:
+    try:
+        matrix = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        return None
+    fits = matrix.shape == (3, 3) and np.isfinite(matrix).all()
+    return matrix if fits else None
+
+
+@dataclass
+class _Reading:
+    """What is looked for in sample_data, and what was found."""
+
+    frames: dict[str, Frame]
+    calibrations: dict[str, Calibration]
+    wanted: Collection[str]
+    reference: str | None
+    sweeps: int
+    ego_index: dict[str, int] = field(default_factory=dict)
+    present: set[str] = field(default_factory=set)
+    history: dict[tuple[str, str], list[SensorData]] = field(
+        default_factory=dict
+    )
+
+
+def read_sample_data(
+    folder: Path,
+    frames: dict[str, Frame],
+    all_samples: Collection[str],
+    calibrations: dict[str, Calibration],
+    wanted: Collection[str],
+    reference: str | None,
+    sweeps: int,
+    problems: Problems,
+) -> tuple[set[str], dict[str, int]]:
+    """Fills the frames' sensor data.
+
+    Args:
+        folder: the version folder
+        frames: the chosen keyframes by sample token
+        all_samples: tokens of all keyframes, chosen or not
+        calibrations: the calibrated sensors by token
+        wanted: the channels to read
+        reference: the channel whose ego pose defines the world frame
+        sweeps: number of LiDAR sweeps before each keyframe to list
+        problems: grows by the rows that cannot be used
+
+    Returns:
+        the channels that have any data, and the row of each ego pose token
+        in the array of ego poses that the sensor data refer to
+    """
+    reading = _Reading(frames, calibrations, wanted, reference, sweeps)
+    known = frozenset(all_samples)
+    swept = {
+        token
+        for token, calibration in calibrations.items()
+        if sweeps and calibration.modality == "lidar"
+    }
+    table = Table(folder, "sample_data", _SampleData, problems)
+    for first, rows in table.batches():
+        lost = {row.sample_token for row in rows} - known
+        for at, row in enumerate(rows, start=first) if lost else ():
+            if row.sample_token in lost:
+                table.dangling(
+                    *("sample_token", row.sample_token, "sample"),
+                    row=at,
+                    token=row.token,
+                )
+        for at, row in enumerate(rows, start=first):
+            if (
+                row.is_key_frame or row.calibrated_sensor_token in swept
+            ) and row.sample_token in frames:
+                _take(table, at, row, reading)
+    for frame in frames.values():
+        frame.data = {
+            c: frame.data[c] for c in sorted(frame.data, key=slice_order)
+        }
+        if frame.reference is None:
+            frame.reference = next(iter(frame.data.values()), None)
+    _attach_sweeps(frames.values(), reading.history, sweeps)
+    return reading.present, reading.ego_index
+
+
+def _take(
+    table: Table, number: int, row: _SampleData, reading: _Reading
+) -> None:
+    calibration = reading.calibrations.get(row.calibrated_sensor_token)
+    if calibration is None:
+        table.dangling(
+            "calibrated_sensor_token",
+            row.calibrated_sensor_token,
+            "calibrated_sensor",
+            row=number,
+            token=row.token,
+        )
+        return
+    channel = calibration.channel
+    key = row.is_key_frame
+    is_reference = key and channel == reading.reference
+    if channel not in reading.wanted and not is_reference:
+        return
+    frame = reading.frames[row.sample_token]
+    if key and channel in frame.data:
+        table.twice(f"{channel} of sample", frame.token, number, row.token)
+        return
+    index = reading.ego_index
+    data = SensorData(
+        row.token,
+        calibration,
+        row.filename,
+        row.timestamp,
+        row.width,
+        row.height,
+        index.setdefault(row.ego_pose_token, len(index)),
+    )
+    if reading.sweeps and calibration.modality == "lidar":
+        place = (frame.scene.token, channel)
+        reading.history.setdefault(place, []).append(data)
+    if is_reference:
+        frame.reference = data
+    if key and channel in reading.wanted:
+        frame.data[channel] = data
+        reading.present.add(channel)
+
+
+def _attach_sweeps(
+    frames: Iterable[Frame],
+    history: dict[tuple[str, str], list[SensorData]],
+    sweeps: int,
+) -> None:
+    if not sweeps:
+        return
+    for rows in history.values():
+        rows.sort(key=lambda d: -d.timestamp)
+    for frame in frames:
+        for channel, data in frame.data.items():
+            rows = history.get((frame.scene.token, channel), [])
+            before = (d for d in rows if d.timestamp < data.timestamp)
+            frame.sweeps[channel] = list(itertools.islice(before, sweeps))
+
+
+def read_ego_poses(
+    folder: Path, index: dict[str, int], problems: Problems
+) -> np.ndarray:
+    """Reads the ego poses that sensor data refer to.
+
+    Args:
+        folder: the version folder
+        index: rows of the result by ego pose token
+        problems: grows by the rows that cannot be used
+
+    Returns:
+        (m, 4, 4) ego to global; NaN where the table has no such pose
+    """
+    translation = np.full((len(index), 3), np.nan)
+    rotation = np.full((len(index), 4), np.nan)
+    table = Table(folder, "ego_pose", _EgoPose, problems)
+    for first, rows in table.batches():
+        found = [
+            (at, place, row)
+            for at, row in enumerate(rows, start=first)
+            if (place := index.get(row.token)) is not None
+        ]
+        if not found:
+            continue
+        numbers, places, kept = zip(*found, strict=True)
+        for key, kind, target in (
+            ("translation", Vector, translation),
+            ("rotation", Quaternion, rotation),
+        ):
+            values = read_vectors([getattr(row, key) for row in kept], kind)
+            for at, value in enumerate(values):
+                if isinstance(value, str):
+                    table.fault(
+                        f"{key} is {value}.",
+                        row=numbers[at],
+                        token=kept[at].token,
+                    )
+                    values[at] = (math.nan,) * target.shape[1]
+            target[list(places)] = values
+    token_of = list(index)
+    for at in not_rotations(rotation).tolist():
+        problems.add(
+            f"values in {table.name}.json",
+            f"{table.path}, token {token_of[at]!r}: rotation is the zero "
+            "quaternion.",
+            fatal=True,
+        )
+    _tell_lost(table, token_of, translation, problems)
+    known = np.isfinite(translation).all(1) & np.isfinite(rotation).all(1)
+    known &= rotation.any(axis=1)
+    poses = np.full((len(index), 4, 4), np.nan)
+    poses[known] = pose_matrices(translation[known], rotation[known])
+    return poses
+
+
+def _tell_lost(
+    table: Table,
+    token_of: list[str],
+    translation: np.ndarray,
+    problems: Problems,
+) -> None:
+    if table.broken:
+        return
+    lost = np.flatnonzero(np.isnan(translation[:, 0]))
+    if len(lost) and len(lost) == len(token_of):
+        problems.add(
+            "ego_pose.json",
+            f"{table.path} has none of the ego poses that sample_data refers "
+            "to. Every keyframe is loaded in the vehicle's own frame, "
+            "without poses and without ground truth.",
+        )
+        return
+    for at in lost.tolist():
+        problems.add(
+            "ego_pose_token in sample_data.json",
+            f"ego pose {token_of[at]!r} that sample_data refers to is not in "
+            f"{table.path}. Such data are loaded without pose and without "
+            "ground truth; if they are many, the tables do not belong "
+            "together: take them all from the same download.",
+        )
+
+
+def read_lidarseg(
+    folder: Path, frames: Iterable[Frame], problems: Problems
+) -> dict[int, str]:
+    """Notes the label file of each cloud, where the tables have labels.
+
+    Args:
+        folder: the version folder
+        frames: the chosen keyframes; their LiDAR data get ``lidarseg``
+        problems: grows by the rows that cannot be used
+
+    Returns:
+        names of the label classes by index; empty without such a table
+    """
+    if not (folder / "lidarseg.json").is_file():
+        return {}
+    clouds = {
+        data.token: data
+        for frame in frames
+        for data in frame.data.values()
+        if data.calibration.modality == "lidar"
+    }
+    labelled = False
+    for row in Table(folder, "lidarseg", _LidarSeg, problems):
+        data = clouds.get(row.sample_data_token)
+        if data is not None:
+            data.lidarseg = row.filename
+            labelled = True
+    if not labelled or not (folder / "category.json").is_file():
+        return {}
+    classes = Table(folder, "category", _LabelClass, problems)
+    return {row.index: row.name for row in classes if row.index is not None}
