@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ import fiftyone.core.storage as fos
 from raremine.brain.errors import DatarootError, RaremineError
 from raremine.brain.nuscenes.check import Fault, missing_files
 from raremine.brain.nuscenes.conversion import with_scenes
+from raremine.brain.nuscenes.problems import Problems
 from raremine.brain.nuscenes.records import Tables
 from raremine.brain.nuscenes.samples import SampleMaker
+from raremine.brain.nuscenes.splits import Splits
 from raremine.brain.nuscenes.store import (
     BATCH,
     INFO_KEY,
@@ -27,6 +30,9 @@ from raremine.brain.nuscenes.store import (
     undo_load,
 )
 from raremine.brain.nuscenes.tables import read_tables
+from raremine.brain.nuscenes.writer import GroupWriter, collection_paused
+
+_log = logging.getLogger(__name__)
 
 Progress = bool | Callable[[int, int], Any] | None
 
@@ -38,6 +44,8 @@ def load_nuscenes(
     *,
     scenes: Sequence[str] | str | None = None,
     split: Sequence[str] | str | None = None,
+    splits: Splits | None = None,
+    max_scenes: int | None = None,
     channels: Sequence[str] | str | None = None,
     radar: bool = False,
     sweeps: int = 0,
@@ -91,8 +99,13 @@ def load_nuscenes(
         name: name of the dataset
         scenes (None): names or tokens of scenes; None = all
         split (None): only scenes of this split, or these: "train", "val",
-            "test", "mini_train", "mini_val", or those of ``splits.json`` in
-            the version folder; None = all
+            "test", "mini_train", "mini_val", or those of ``splits``; None =
+            all
+        splits (None): scene names by split, or a JSON file of them, to go
+            by instead of nuScenes' own; None = ``splits.json`` in the
+            version folder, if there is one, then nuScenes' own
+        max_scenes (None): load no more than this many of the chosen scenes,
+            the first by name
         channels (None): channels to load; None = all cameras and LiDARs.
             The 3D slice is LIDAR_TOP, or else the first LiDAR (or radar) by
             name; other LiDARs and radars are further clouds in its scenes
@@ -102,9 +115,11 @@ def load_nuscenes(
             cloud, compensated for the ego's motion, told apart by the
             column ``time_lag`` (seconds before the keyframe)
         ground_truth (True): whether to load annotations
-        missing ("skip"): what to do about files that do not exist: "skip"
-            leaves out such an image's sample (a missing cloud's sample stays
-            for its cuboids, with status "missing"), "error" refuses to load
+        missing ("skip"): what to do about what tables refer to but does
+            not exist: "skip" leaves out rows that refer to no row, and the
+            sample of an absent image (that of an absent cloud stays for its
+            cuboids, with status "missing"), and warns; "error" refuses to
+            load
         append (False): add to an existing dataset the keyframes that it does
             not have; also finishes a load that was killed
         overwrite (False): replace a dataset of this name, once the new one
@@ -118,38 +133,36 @@ def load_nuscenes(
             out of it
 
     Returns:
-        the dataset; ``dataset.info["raremine"]`` tells what was loaded and
-        which files were skipped, and why
+        the dataset; ``dataset.info["raremine"]`` tells what was loaded,
+        which files were skipped, and what is wrong with the dataroot
 
     Raises:
-        DatarootError: if the dataroot, the version or a table is absent,
-            malformed or inconsistent; nothing has been written then
+        DatarootError: if the dataroot, the version or a table is absent or
+            malformed, or a file name leads out of the dataroot; the error
+            lists all there is, and nothing has been written then
         RaremineError: if the name is taken or an argument does not fit
     """
-    _check_arguments(missing, append, overwrite, sweeps)
+    _check_arguments(missing, append, overwrite, sweeps, max_scenes)
     exists = fo.dataset_exists(name)
     if exists and not (append or overwrite):
         raise RaremineError(_taken(name))
+    problems = Problems(strict=missing == "error")
     tables = read_tables(
         dataroot,
         version,
         scenes=scenes,
         split=split,
+        splits=splits,
+        max_scenes=max_scenes,
         channels=channels,
         radar=radar,
         sweeps=sweeps,
         ground_truth=ground_truth,
+        problems=problems,
     )
-    _check_extras(tables, radar, sweeps)
-    faults = missing_files(tables, follow_links)
-    if faults and missing == "error":
-        first = faults[0]
-        raise DatarootError(
-            f"{len(faults)} files that the tables name do not exist in "
-            f"{tables.dataroot}; the first is {first.filename} (sample_data "
-            f"{first.sample_data_token!r}). Unpack them, or load without "
-            'them with missing="skip".'
-        )
+    _check_extras(tables, radar, sweeps, problems)
+    faults = missing_files(tables, problems, follow_links)
+    problems.raise_fatal()
     if media_dir is None:
         folder = fo.config.default_dataset_dir or "."
         media_dir = Path(folder) / f"{name}-raremine"
@@ -170,18 +183,34 @@ def load_nuscenes(
     try:
         set_state(dataset, LOADING)
         faults += _write(dataset, tables, faults, media_dir, progress)
-        record_load(dataset, tables, faults, media_dir)
+        record_load(dataset, tables, faults, problems.lines(), media_dir)
     except BaseException:
         undo_load(dataset, tables, appending, before)
         raise
     if exists and not append:
         fo.delete_dataset(name)
         dataset.name = name
+    _warn(dataset, problems)
     return dataset
 
 
+def _warn(dataset: fo.Dataset, problems: Problems) -> None:
+    if problems:
+        _log.warning(
+            "Dataset '%s' was loaded in spite of %d problems of its "
+            "dataroot:\n%s",
+            dataset.name,
+            len(problems),
+            "\n".join(f"- {line}" for line in problems.lines()),
+        )
+
+
 def _check_arguments(
-    missing: str, append: bool, overwrite: bool, sweeps: int
+    missing: str,
+    append: bool,
+    overwrite: bool,
+    sweeps: int,
+    max_scenes: int | None,
 ) -> None:
     if missing not in ("skip", "error"):
         raise RaremineError(
@@ -193,6 +222,8 @@ def _check_arguments(
         )
     if sweeps < 0:
         raise RaremineError(f"sweeps={sweeps}; give 0 or more.")
+    if max_scenes is not None and max_scenes < 1:
+        raise RaremineError(f"max_scenes={max_scenes}; give 1 or more.")
 
 
 def _taken(name: str) -> str:
@@ -209,7 +240,9 @@ def _taken(name: str) -> str:
     )
 
 
-def _check_extras(tables: Tables, radar: bool, sweeps: int) -> None:
+def _check_extras(
+    tables: Tables, radar: bool, sweeps: int, problems: Problems
+) -> None:
     kinds = {tables.modality[c] for c in tables.channels}
     if radar and "radar" not in kinds:
         raise RaremineError(
@@ -222,9 +255,10 @@ def _check_extras(tables: Tables, radar: bool, sweeps: int) -> None:
             "LiDAR data between the chosen keyframes; load with sweeps=0."
         )
     if not tables.channels:
+        found = "".join(f"\n- {line}" for line in problems.lines())
         raise DatarootError(
             f"No keyframe of the chosen scenes in {tables.dataroot} has any "
-            "sensor data, so there is nothing to load."
+            f"sensor data, so there is nothing to load.{found}"
         )
 
 
@@ -240,6 +274,7 @@ def _write(
     maker = SampleMaker(
         tables, slice_3d(tables), dict(dataset.camera_intrinsics), absent
     )
+    writer = GroupWriter(dataset)
     total, done = len(tables.frames), 0
     bar = False if callable(progress) else progress
     with fo.ProgressBar(total=total, progress=bar) as shown:
@@ -250,10 +285,8 @@ def _write(
             maker.absent,
             batch_size=BATCH,
         ):
-            dataset.add_samples(
-                (s for f, r in batch for s in maker.samples_of(f, r)),
-                progress=False,
-            )
+            with collection_paused():
+                writer.write(maker.groups(batch))
             done += len(batch)
             shown.update(len(batch))
             if callable(progress):

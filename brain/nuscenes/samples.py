@@ -1,105 +1,35 @@
-"""Turning keyframes into FiftyOne samples."""
+"""What a load says about the samples of keyframes."""
 
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import fiftyone as fo
+import fiftyone.core.media as fom
+import fiftyone.core.storage as fos
 import numpy as np
+from bson import ObjectId
 
 from raremine.brain.nuscenes.check import Fault, fault
-from raremine.brain.nuscenes.geometry import (
-    box_corners,
-    invert_pose,
-    project_boxes,
-    rotation_matrices,
-    transform_points,
+from raremine.brain.nuscenes.cuboids import (
+    Camera,
+    Cuboids,
+    Tracks,
+    database_id,
 )
-from raremine.brain.nuscenes.records import Frame, SensorData, Tables
+from raremine.brain.nuscenes.geometry import invert_pose
+from raremine.brain.nuscenes.records import Frame, Scene, SensorData, Tables
+from raremine.brain.nuscenes.sample_values import Label, Pose, SampleValues
 from raremine.brain.nuscenes.scene3d import (
     SceneResult,
     sensor_to_world,
     world_frame,
 )
-from raremine.brain.nuscenes.taxonomy import (
-    detection_class,
-    is_night,
-    is_rain,
-    object_id,
-)
-
-GROUND_TRUTH = "ground_truth"
-
-SAMPLE_FIELDS: Mapping[str, type[fo.Field]] = {
-    "sample_token": fo.StringField,
-    "sample_data_token": fo.StringField,
-    "scene_token": fo.StringField,
-    "scene_name": fo.StringField,
-    "scene_description": fo.StringField,
-    "location": fo.StringField,
-    "is_night": fo.BooleanField,
-    "is_rain": fo.BooleanField,
-    "split": fo.StringField,
-    "timestamp": fo.IntField,
-    "frame_idx": fo.IntField,
-    "load_status": fo.StringField,
-    "load_reason": fo.StringField,
-}
-POSE_FIELDS = ("sensor_to_world", "ego_pose", "world_pose")
-LABEL_FIELDS: Mapping[str, type[fo.Field]] = {
-    "category": fo.StringField,
-    "visibility": fo.StringField,
-    "num_lidar_pts": fo.IntField,
-    "num_radar_pts": fo.IntField,
-    "ann_token": fo.StringField,
-    "instance_token": fo.StringField,
-    "distance": fo.FloatField,
-}
-LABEL_LIST_FIELDS: Mapping[str, type[fo.Field]] = {
-    "attribute_names": fo.StringField,
-    "velocity": fo.FloatField,
-    "location": fo.FloatField,
-    "dimensions": fo.FloatField,
-    "rotation": fo.FloatField,
-    "quaternion": fo.FloatField,
-}
-
-
-def declare_fields(dataset: fo.Dataset, ground_truth: bool) -> None:
-    """Declares every field, so that all are in the schema of all slices."""
-    for name, kind in SAMPLE_FIELDS.items():
-        dataset.add_sample_field(name, kind)
-    # declared here because only slices that are new widen the schema
-    for name in ("width", "height", "num_channels"):
-        dataset.add_sample_field(f"metadata.{name}", fo.IntField)
-    for name in POSE_FIELDS:
-        dataset.add_sample_field(
-            name,
-            fo.EmbeddedDocumentField,
-            embedded_doc_type=fo.StaticTransform,
-        )
-    if not ground_truth:
-        return
-    dataset.add_sample_field(
-        GROUND_TRUTH,
-        fo.EmbeddedDocumentField,
-        embedded_doc_type=fo.Detections,
-    )
-    prefix = f"{GROUND_TRUTH}.detections"
-    for name, kind in LABEL_FIELDS.items():
-        dataset.add_sample_field(f"{prefix}.{name}", kind)
-    for name, kind in LABEL_LIST_FIELDS.items():
-        dataset.add_sample_field(
-            f"{prefix}.{name}", fo.ListField, subfield=kind
-        )
-    dataset.add_sample_field(
-        f"{prefix}.instance",
-        fo.EmbeddedDocumentField,
-        embedded_doc_type=fo.Instance,
-    )
+from raremine.brain.nuscenes.taxonomy import is_night, is_rain
 
 
 def pinhole(data: SensorData) -> fo.PinholeCameraIntrinsics:
@@ -137,243 +67,294 @@ class SampleMaker:
     intrinsics: Mapping[str, fo.PinholeCameraIntrinsics]
     absent: Collection[str] = frozenset()
     faults: list[Fault] = field(default_factory=list)
-    _track: dict[str, int] = field(default_factory=dict)
-    _track_scene: str = ""
+    _tracks: Tracks = field(default_factory=Tracks)
+    _own: dict[tuple[int, int, int], Any] = field(default_factory=dict)
 
-    def samples_of(
-        self, frame: Frame, scene: SceneResult | None
-    ) -> Iterator[fo.Sample]:
-        """Yields the samples of one keyframe.
+    def groups(
+        self, batch: Sequence[tuple[Frame, SceneResult | None]]
+    ) -> list[list[SampleValues]]:
+        """Returns the samples of each of a batch of keyframes.
 
         Keyframes of a scene must come one after the other: track numbers
         count the instances of a scene in the order in which they appear.
 
         Args:
-            frame: the keyframe
-            scene: its written 3D scene, None without one
+            batch: keyframes and their written 3D scenes, None without one
         """
-        world = world_frame(self.tables, frame)
-        cuboids = self._cuboids(frame, world)
-        group = fo.Group(id=object_id("sample", frame.token))
-        common = _scene_values(frame)
-        common["world_pose"] = world
-        for channel, data in frame.data.items():
-            modality = data.calibration.modality
-            values = dict(common)
-            values.update(
-                sample_data_token=data.token,
-                timestamp=data.timestamp,
-                ego_pose=self.tables.ego_poses[data.ego],
-            )
-            if channel == self.channel_3d and scene is not None:
-                path = str(scene.path)
-                self._fill_3d(values, frame, scene, cuboids)
-            elif modality == "camera" and data.token not in self.absent:
-                path = str(self.tables.dataroot / data.filename)
-                self._fill_camera(values, frame, data, path, world, cuboids)
-            else:
-                continue
-            _wrap_poses(values, channel)
-            yield fo.Sample(
-                filepath=path, group=group.element(channel), **values
-            )
+        drawing = _Drawing()
+        groups = []
+        for frame, scene in batch:
+            world = world_frame(self.tables, frame)
+            drawing.enter(frame, world)
+            group = []
+            for channel, data in frame.data.items():
+                modality = data.calibration.modality
+                values: SampleValues | None = None
+                if channel == self.channel_3d and scene is not None:
+                    values = self._cloud(frame, data, scene)
+                    drawing.add_cloud(values)
+                elif modality == "camera" and data.token not in self.absent:
+                    values = self._image(frame, data)
+                    if values is not None:
+                        pose = sensor_to_world(self.tables, data, world)
+                        drawing.add_image(values, data, pose)
+                if values is None:
+                    continue
+                ego = self.tables.ego_poses[data.ego]
+                drawing.add_pose(values, "ego_pose", ego, "ego", "global")
+                drawing.add_pose(
+                    values, "world_pose", world, "world", "global"
+                )
+                group.append(values)
+            groups.append(group)
+        drawing.fill_poses()
+        drawing.fill_labels(self.tables, self._tracks)
+        return groups
 
-    def _fill_3d(
-        self,
-        values: dict[str, Any],
-        frame: Frame,
-        scene: SceneResult,
-        cuboids: Cuboids | None,
-    ) -> None:
-        own = frame.data[self.channel_3d or ""]
-        if own.token in self.absent:
+    def _cloud(
+        self, frame: Frame, data: SensorData, scene: SceneResult
+    ) -> SampleValues:
+        """Returns a 3D sample's values without poses and labels."""
+        path = fos.normalize_path(str(scene.path))
+        values = _sample(frame, data, path, _media_type(scene.path.suffix))
+        channel = data.calibration.channel
+        if data.token in self.absent:
             status, reason = "missing", "there is no such file"
-        elif self.channel_3d in scene.failed:
-            status, reason = "unreadable", scene.failed[self.channel_3d]
+        elif channel in scene.failed:
+            status, reason = "unreadable", scene.failed[channel]
         else:
             status, reason = "ok", ""
         notes = [reason] if reason else []
-        for channel, text in {**scene.failed, **scene.partial}.items():
-            data = frame.data[channel]
-            kind = "unreadable" if channel in scene.failed else "partial"
-            self.faults.append(fault(frame, data, f"{kind}: {text}"))
+        for other, text in {**scene.failed, **scene.partial}.items():
+            kind = "unreadable" if other in scene.failed else "partial"
+            self.faults.append(
+                fault(frame, frame.data[other], f"{kind}: {text}")
+            )
             if text != reason:
-                notes.append(f"{channel}: {text}")
-        values["load_status"] = status
-        values["load_reason"] = "; ".join(notes) or None
-        if cuboids is not None:
-            labels = [cuboids.label_3d(row) for row in range(len(cuboids))]
-            values[GROUND_TRUTH] = fo.Detections(detections=labels)
+                notes.append(f"{other}: {text}")
+        values.fields["load_status"] = status
+        if notes:
+            values.fields["load_reason"] = "; ".join(notes)
+        picture = getattr(scene, "thumbnail_metadata", None)
+        if picture is not None:
+            values.thumbnail = _thumbnail(picture)
+        return values
 
-    def _fill_camera(
-        self,
-        values: dict[str, Any],
-        frame: Frame,
-        data: SensorData,
-        path: str,
-        world: np.ndarray,
-        cuboids: Cuboids | None,
-    ) -> None:
-        pose = sensor_to_world(self.tables, data, world)
-        values["sensor_to_world"] = pose
-        values["load_status"] = "ok"
+    def _image(self, frame: Frame, data: SensorData) -> SampleValues | None:
+        """Returns an image's values without poses and labels.
+
+        None if FiftyOne takes the file for something else than an image.
+        """
+        path = fos.normalize_path(f"{self.tables.dataroot}/{data.filename}")
+        ending = "." + data.filename.rpartition(".")[2]
+        if _media_type(ending) != fom.IMAGE:
+            text = f"unreadable: {ending!r} is not the ending of an image"
+            self.faults.append(fault(frame, data, text))
+            return None
+        values = _sample(frame, data, path, fom.IMAGE)
+        values.fields["load_status"] = "ok"
         if not (data.width and data.height):
             size = _image_size(path)
             if size is None:
                 reason = "the image cannot be decoded"
                 self.faults.append(fault(frame, data, f"unreadable: {reason}"))
-                values["load_status"] = "unreadable"
-                values["load_reason"] = reason
-                return
+                values.fields["load_status"] = "unreadable"
+                values.fields["load_reason"] = reason
+                return values
             data.width, data.height = size
-        values["metadata"] = fo.ImageMetadata(
-            width=data.width,
-            height=data.height,
-            mime_type=mimetypes.guess_type(path)[0],
-        )
-        own = pinhole(data)
-        if own != self.intrinsics.get(data.calibration.channel):
-            values["intrinsics"] = own
-        if cuboids is not None:
-            labels = cuboids.labels_2d(data, invert_pose(pose))
-            values[GROUND_TRUTH] = fo.Detections(detections=labels)
+        values.image = data.width, data.height, _mime_type(ending)
+        values.intrinsics = self._own_intrinsics(data)
+        return values
 
-    def _cuboids(self, frame: Frame, world: np.ndarray) -> Cuboids | None:
-        annotations = self.tables.annotations
-        if annotations is None:
-            return None
-        if frame.scene.token != self._track_scene:
-            self._track, self._track_scene = {}, frame.scene.token
-        rows = annotations.rows[frame.token]
-        for token in annotations.instance[rows]:
-            self._track.setdefault(token, len(self._track) + 1)
-        return Cuboids(self.tables, rows, world, self._track)
+    def _own_intrinsics(
+        self, data: SensorData
+    ) -> fo.PinholeCameraIntrinsics | None:
+        key = (id(data.calibration), data.width, data.height)
+        if key not in self._own:
+            own = pinhole(data)
+            if own == self.intrinsics.get(data.calibration.channel):
+                own = None
+            # with what its id stands for, so that no other one gets the id
+            self._own[key] = own, data.calibration
+        return self._own[key][0]
 
 
-class Cuboids:
-    """The annotated cuboids of one keyframe in its world frame."""
+class _Drawing:
+    """What is computed for all samples of a batch at once."""
 
-    def __init__(
-        self,
-        tables: Tables,
-        rows: slice,
-        world: np.ndarray,
-        track: Mapping[str, int],
+    def __init__(self) -> None:
+        self._frames: list[Frame] = []
+        self._worlds: list[np.ndarray] = []
+        self._clouds: list[tuple[int, SampleValues]] = []
+        self._images: list[SampleValues] = []
+        self._cameras: list[Camera] = []
+        self._matrices: list[np.ndarray] = []
+        self._poses: list[tuple[SampleValues, str, str, str]] = []
+
+    def enter(self, frame: Frame, world: np.ndarray) -> None:
+        """Says what keyframe the next samples belong to.
+
+        Args:
+            frame: the keyframe
+            world: its (4, 4) pose, world to global; NaN where it is not
+                known, which leaves its samples without labels
+        """
+        self._frames.append(frame)
+        self._worlds.append(world)
+
+    def add_cloud(self, values: SampleValues) -> None:
+        """Adds a 3D sample."""
+        self._clouds.append((len(self._frames) - 1, values))
+
+    def add_image(
+        self, values: SampleValues, data: SensorData, pose: np.ndarray
     ) -> None:
-        from scipy.spatial.transform import Rotation
-
-        assert tables.annotations is not None
-        a = tables.annotations
-        to_world = invert_pose(world)
-        turn = to_world[:3, :3]
-        rotations = turn @ rotation_matrices(a.rotation[rows])
-        self._center = transform_points(to_world, a.center[rows])
-        self._size = a.size[rows]
-        self._corners = box_corners(self._center, self._size, rotations)
-        if len(rotations):
-            turned = Rotation.from_matrix(rotations)
-            # capitals: intrinsic, which is what Detection.rotation means
-            self._euler = turned.as_euler("XYZ")
-            self._quaternion = turned.as_quat(canonical=True)
-        velocity = a.velocity[rows] @ turn.T
-        distance = np.hypot(self._center[:, 0], self._center[:, 1])
-        self._values = []
-        for at, row in enumerate(range(rows.start, rows.stop)):
-            token = a.instance[row]
-            values: dict[str, Any] = {
-                "label": detection_class(a.category[row]),
-                "category": a.category[row],
-                "attribute_names": list(a.attributes[row]),
-                "visibility": a.visibility[row],
-                "ann_token": a.token[row],
-                "instance_token": token,
-                "index": track[token],
-                "distance": float(distance[at]),
-                "num_lidar_pts": _count(a.num_lidar_pts[row]),
-                "num_radar_pts": _count(a.num_radar_pts[row]),
-                "velocity": (
-                    velocity[at].tolist()
-                    if np.isfinite(velocity[at]).all()
-                    else None
-                ),
-            }
-            self._values.append(values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def label_3d(self, row: int) -> fo.Detection:
-        """Returns a cuboid as a 3D detection in the world frame."""
-        width, length, height = self._size[row].tolist()
-        return fo.Detection(
-            location=self._center[row].tolist(),
-            dimensions=[length, width, height],
-            rotation=self._euler[row].tolist(),
-            quaternion=self._quaternion[row].tolist(),
-            instance=self._instance(row),
-            **self._values[row],
+        """Adds an image and the (4, 4) pose of its camera in the world."""
+        self.add_pose(
+            *(values, "sensor_to_world", pose),
+            *(data.calibration.channel, "world"),
         )
-
-    def labels_2d(
-        self, data: SensorData, to_camera: np.ndarray
-    ) -> list[fo.Detection]:
-        """Returns the cuboids that an image shows as 2D detections."""
-        assert data.calibration.intrinsic is not None
-        boxes = project_boxes(
-            transform_points(to_camera, self._corners),
-            data.calibration.intrinsic,
-            data.width,
-            data.height,
-        )
-        size = np.array([data.width, data.height] * 2)
-        labels = []
-        for row in np.flatnonzero(~np.isnan(boxes[:, 0])):
-            x1, y1, x2, y2 = (boxes[row] / size).tolist()
-            labels.append(
-                fo.Detection(
-                    bounding_box=[x1, y1, x2 - x1, y2 - y1],
-                    instance=self._instance(row),
-                    **self._values[row],
+        if values.image is not None:
+            if not np.isfinite(pose).all():
+                return
+            assert data.calibration.intrinsic is not None
+            self._images.append(values)
+            self._cameras.append(
+                Camera(
+                    len(self._frames) - 1,
+                    invert_pose(pose),
+                    data.calibration.intrinsic,
+                    *values.image[:2],
                 )
             )
-        return labels
 
-    def _instance(self, row: int) -> fo.Instance:
-        token = self._values[row]["instance_token"]
-        return fo.Instance(id=object_id("instance", token))
+    def add_pose(
+        self,
+        values: SampleValues,
+        name: str,
+        matrix: np.ndarray,
+        source: str,
+        target: str,
+    ) -> None:
+        """Adds a (4, 4) pose for a field of a sample."""
+        self._matrices.append(matrix)
+        self._poses.append((values, name, source, target))
+
+    def fill_poses(self) -> None:
+        """Sets the poses of all samples."""
+        from scipy.spatial.transform import Rotation
+
+        if not self._matrices:
+            return
+        matrices = np.array(self._matrices)
+        known = np.isfinite(matrices).all(axis=(1, 2))
+        turns = np.where(known[:, None, None], matrices[:, :3, :3], np.eye(3))
+        rows = zip(
+            self._poses,
+            known.tolist(),
+            matrices[:, :3, 3].tolist(),
+            Rotation.from_matrix(turns).as_quat().tolist(),
+            strict=True,
+        )
+        for (values, name, source, target), is_known, place, turn in rows:
+            if is_known:
+                values.poses[name] = Pose(place, turn, source, target)
+
+    def fill_labels(self, tables: Tables, tracks: Tracks) -> None:
+        """Sets the labels of all samples."""
+        annotations = tables.annotations
+        if annotations is None or not self._frames:
+            return
+        rows_of = [annotations.rows[frame.token] for frame in self._frames]
+        worlds = np.array(self._worlds)
+        for lost in np.flatnonzero(~np.isfinite(worlds).all(axis=(1, 2))):
+            rows_of[lost] = slice(0, 0)
+        cuboids = Cuboids(annotations, rows_of, worlds)
+        values, instances = cuboids.values(
+            [frame.scene.token for frame in self._frames], tracks
+        )
+        places = cuboids.places()
+        for number, sample in self._clouds:
+            if not np.isfinite(worlds[number]).all():
+                continue
+            rows = range(*cuboids.starts[number : number + 2].tolist())
+            token = sample.fields["sample_data_token"]
+            sample.labels = [
+                Label(
+                    _label_id(token, values[row]),
+                    *(instances[row], values[row], places[row]),
+                )
+                for row in rows
+            ]
+        boxes = cuboids.boxes(self._cameras)
+        for sample, shown in zip(self._images, boxes, strict=True):
+            token = sample.fields["sample_data_token"]
+            sample.labels = [
+                Label(
+                    _label_id(token, values[row]),
+                    *(instances[row], values[row], {"bounding_box": box}),
+                )
+                for row, box in zip(shown.rows, shown.boxes, strict=True)
+            ]
 
 
-def _count(points: np.integer) -> int | None:
-    return int(points) if points >= 0 else None
-
-
-def _scene_values(frame: Frame) -> dict[str, Any]:
-    scene = frame.scene
-    return {
+def _sample(
+    frame: Frame, data: SensorData, path: str, media_type: str
+) -> SampleValues:
+    fields = {
         "sample_token": frame.token,
+        "sample_data_token": data.token,
+        **_scene_fields(frame.scene),
+        "timestamp": data.timestamp,
+        "frame_idx": frame.index,
+    }
+    group = database_id("sample", frame.token)
+    channel = data.calibration.channel
+    return SampleValues(channel, group, path, media_type, fields)
+
+
+@lru_cache(maxsize=64)
+def _scene_fields(scene: Scene) -> dict[str, Any]:
+    return {
         "scene_token": scene.token,
         "scene_name": scene.name,
         "scene_description": scene.description,
         "location": scene.location,
+        "logfile": scene.logfile,
+        "vehicle": scene.vehicle,
+        "date_captured": scene.date_captured,
         "is_night": is_night(scene.description),
         "is_rain": is_rain(scene.description),
         "split": scene.split,
-        "frame_idx": frame.index,
     }
 
 
-def _wrap_poses(values: dict[str, Any], channel: str) -> None:
-    """Replaces poses by transforms between named frames."""
-    frames = {
-        "sensor_to_world": (channel, "world"),
-        "ego_pose": ("ego", "global"),
-        "world_pose": ("world", "global"),
+def _label_id(data_token: str, values: dict[str, Any]) -> ObjectId:
+    """Returns an id that a later load of the same tables gives again."""
+    return database_id("label", f"{data_token}:{values['ann_token']}")
+
+
+def _thumbnail(picture: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns arguments of an ``OrthographicProjectionMetadata``."""
+    made: dict[str, Any] = {
+        "filepath": fos.normalize_path(str(picture["filepath"])),
+        "width": int(picture["width"]),
+        "height": int(picture["height"]),
     }
-    for name, (source, target) in frames.items():
-        if name in values:
-            values[name] = fo.StaticTransform.from_matrix(
-                values[name], source_frame=source, target_frame=target
-            )
+    for name in ("min_bound", "max_bound", "normal"):
+        if picture.get(name) is not None:
+            made[name] = [float(value) for value in picture[name]]
+    return made
+
+
+@lru_cache(maxsize=64)
+def _media_type(ending: str) -> str:
+    return str(fom.get_media_type(f"media{ending}"))
+
+
+@lru_cache(maxsize=64)
+def _mime_type(ending: str) -> str | None:
+    return mimetypes.guess_type(f"media{ending}")[0]
 
 
 def _image_size(path: str) -> tuple[int, int] | None:

@@ -11,14 +11,12 @@ import fiftyone as fo
 import fiftyone.core.storage as fos
 from fiftyone import ViewField as F
 
+from raremine.brain.columns import all_slices
 from raremine.brain.errors import RaremineError
 from raremine.brain.nuscenes.check import Fault
+from raremine.brain.nuscenes.fields import GROUND_TRUTH, declare_fields
 from raremine.brain.nuscenes.records import Frame, Tables, slice_order
-from raremine.brain.nuscenes.samples import (
-    GROUND_TRUTH,
-    declare_fields,
-    pinhole,
-)
+from raremine.brain.nuscenes.samples import pinhole
 
 INFO_KEY = "raremine"
 """Key of ``dataset.info`` that tells what was loaded."""
@@ -154,6 +152,7 @@ def record_load(
     dataset: fo.Dataset,
     tables: Tables,
     faults: Sequence[Fault],
+    problems: Sequence[str],
     media_dir: Path,
 ) -> None:
     """Writes down what the dataset holds and which files it lacks.
@@ -162,6 +161,7 @@ def record_load(
         dataset: the dataset
         tables: what was loaded now
         faults: files that are absent or could not be read
+        problems: what else is wrong with the dataroot, in sentences
         media_dir: where converted clouds are
     """
     before = dataset.info.get(INFO_KEY) or {}
@@ -188,6 +188,7 @@ def record_load(
         "channels": list(tables.channels),
         "media_dir": str(media_dir),
         "counts": counts,
+        "problems": list(problems),
         "skipped_count": len(skipped),
         "skipped": list(skipped.values())[:_LISTED],
     }
@@ -209,9 +210,3 @@ def undo_load(
     dataset.delete_samples(written.values("id"))
     dataset.info[INFO_KEY] = before
     dataset.save()
-
-
-def all_slices(dataset: fo.Dataset) -> fo.DatasetView:
-    """Returns all samples of a grouped dataset, 3D ones included."""
-    # only this private switch lets images and 3D scenes into one view
-    return dataset.select_group_slices(dataset.group_slices, _allow_mixed=True)

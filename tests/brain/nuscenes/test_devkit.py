@@ -17,8 +17,8 @@ from pypcd4 import PointCloud
 from pyquaternion import Quaternion
 from scipy.spatial.transform import Rotation
 
+from raremine.brain.columns import all_slices
 from raremine.brain.nuscenes.loader import load_nuscenes
-from raremine.brain.nuscenes.store import all_slices
 
 ALL_VISIBILITIES = ["", "1", "2", "3", "4"]
 
