@@ -85,7 +85,12 @@ class SampleMaker:
         groups = []
         for frame, scene in batch:
             world = world_frame(self.tables, frame)
-            drawing.enter(frame, world)
+            assert frame.reference is not None
+            in_global = world
+            if not _known(self.tables.ego_poses[frame.reference.ego]):
+                # what lies in the world frame has no place on the map
+                in_global = np.full((4, 4), np.nan)
+            drawing.enter(frame, in_global)
             group = []
             for channel, data in frame.data.items():
                 modality = data.calibration.modality
@@ -103,7 +108,7 @@ class SampleMaker:
                 ego = self.tables.ego_poses[data.ego]
                 drawing.add_pose(values, "ego_pose", ego, "ego", "global")
                 drawing.add_pose(
-                    values, "world_pose", world, "world", "global"
+                    values, "world_pose", in_global, "world", "global"
                 )
                 group.append(values)
             groups.append(group)
@@ -214,9 +219,11 @@ class _Drawing:
             *(values, "sensor_to_world", pose),
             *(data.calibration.channel, "world"),
         )
-        if values.image is not None:
-            if not np.isfinite(pose).all():
-                return
+        if (
+            values.image is not None
+            and _known(pose)
+            and _known(self._worlds[-1])
+        ):
             assert data.calibration.intrinsic is not None
             self._images.append(values)
             self._cameras.append(
@@ -267,15 +274,16 @@ class _Drawing:
             return
         rows_of = [annotations.rows[frame.token] for frame in self._frames]
         worlds = np.array(self._worlds)
-        for lost in np.flatnonzero(~np.isfinite(worlds).all(axis=(1, 2))):
-            rows_of[lost] = slice(0, 0)
+        for number, world in enumerate(worlds):
+            if not _known(world):
+                rows_of[number] = slice(0, 0)
         cuboids = Cuboids(annotations, rows_of, worlds)
         values, instances = cuboids.values(
             [frame.scene.token for frame in self._frames], tracks
         )
         places = cuboids.places()
         for number, sample in self._clouds:
-            if not np.isfinite(worlds[number]).all():
+            if not _known(worlds[number]):
                 continue
             rows = range(*cuboids.starts[number : number + 2].tolist())
             token = sample.fields["sample_data_token"]
@@ -296,6 +304,10 @@ class _Drawing:
                 )
                 for row, box in zip(shown.rows, shown.boxes, strict=True)
             ]
+
+
+def _known(pose: np.ndarray) -> bool:
+    return bool(np.isfinite(pose).all())
 
 
 def _sample(
