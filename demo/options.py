@@ -48,7 +48,7 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
     Args:
         arguments (None): None = the process's own
     """
-    default = WorldConfig(seed=7, scenes=24, keyframes=8)
+    default = WorldConfig(seed=7, scenes=40, keyframes=5)
     parser = argparse.ArgumentParser(
         prog="run.py demo",
         description="Render a small world, mine it, and open the App on it.",

@@ -24,7 +24,7 @@ if __name__ == "__main__":
     sys.path[0] = str(ROOT)
 
 MODELS = ("detector", "embedder", "captioner")
-MINUTES = {"detector": 50.0, "embedder": 20.0, "captioner": 30.0}
+MINUTES = {"detector": 105.0, "embedder": 35.0, "captioner": 75.0}
 QUIET = {
     "YOLO_OFFLINE": "true",
     "YOLO_AUTOINSTALL": "false",
@@ -94,7 +94,7 @@ def train_one(name: str, options: argparse.Namespace) -> None:
         used = _train(name, pictures, options, minutes)
         content["training"] = {
             **used,
-            "earlier minutes": earlier,
+            "earlier minutes": round(earlier, 1),
             "seed": options.seed,
             "pictures": len(pictures),
             "minutes": round((time.perf_counter() - start) / 60, 1),

@@ -27,7 +27,7 @@ nothing about real pictures.
 
 `detector.pt` holds Ultralytics' model classes, which are AGPL-3.0.
 
-Retrain with `python demo/train.py` (about an hour on two CPU cores; add
+Retrain with `python demo/train.py` (under two hours on two CPU cores; add
 `--only NAME` for one model, `--minutes N` for another length, `--score` to
 measure again). Training stops by the clock, so weights differ a little
 between machines; data, labels and sampling follow the seed. The weights
