@@ -16,7 +16,7 @@ from bson import Int64, ObjectId
 
 from raremine.brain.columns import all_slices
 from raremine.brain.errors import RaremineError
-from raremine.brain.nuscenes import loader, writer
+from raremine.brain.nuscenes import loader, writer, writing_rates
 from raremine.brain.nuscenes.documents import difference, sample_document
 from raremine.brain.nuscenes.loader import load_nuscenes
 from raremine.brain.nuscenes.samples import SampleMaker
@@ -418,3 +418,23 @@ def test_transforms_are_what_fiftyone_makes_of_the_matrices(
             assert np.linalg.norm(pose.quaternion) == pytest.approx(1)
             compared += 1
     assert compared == SAMPLES - 6
+
+
+def test_rates_count_the_same_samples_in_every_way(
+    tiny: Dataroot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny.write()
+    tables = read_tables(tiny.path, VERSION)
+    with pytest.raises(RaremineError, match=r"544 keyframes .* have 6;"):
+        writing_rates.writing_rates(tables)
+    monkeypatch.setattr(writing_rates, "BATCH", 2)
+    before = fo.list_datasets()
+    documents, *slow = writing_rates.writing_rates(tables, 4, 3)
+    assert fo.list_datasets() == before
+    assert (documents.way, documents.samples) == ("documents", 4 * 7)
+    assert [(r.way, r.samples) for r in slow] == [
+        ("add_samples", 3 * 7),
+        ("odm", 3 * 7),
+    ]
+    assert all(r.boxes > 5 for r in slow)
+    assert all(r.samples_per_second > 0 for r in slow)
