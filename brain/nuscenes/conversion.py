@@ -63,7 +63,8 @@ def with_scenes(
         media_dir=media_dir,
         absent=frozenset(absent),
         swept=any(any(f.sweeps.values()) for f in frames),
-        labeled=bool(tables.lidarseg),
+        labeled=bool(tables.lidarseg)
+        or any(d.lidarseg for f in frames for d in f.data.values()),
     )
     jobs = (plan(frame) for frame in frames)
     processes = pool_size(workers, len(frames))

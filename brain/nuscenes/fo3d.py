@@ -6,7 +6,6 @@ take longer than their work; they fill a template instead.
 
 from __future__ import annotations
 
-import copy
 import functools
 import uuid
 from collections.abc import Iterable, Mapping
@@ -32,26 +31,28 @@ class SceneTemplate:
     def fill(self, name: str, clouds: Iterable[ShownCloud]) -> dict[str, Any]:
         """Returns a scene's content, the same every time it is made.
 
+        Lists in it are the template's own, not to be changed.
+
         Args:
             name: what the ids of the scene and its clouds follow from
             clouds: what it shows
         """
-        content = copy.deepcopy(dict(self.scene))
-        content["uuid"] = _id(name)
-        content["children"] = []
         clouds = tuple(clouds)
         # a scene without LiDAR is projected by its radars
         projected = "lidar"
         if all(c.modality != projected for c in clouds):
             projected = "radar"
-        for cloud in clouds:
-            node = copy.deepcopy(dict(self.clouds[cloud.modality]))
-            node["uuid"] = _id(f"{name}/{cloud.channel}")
-            node["name"] = cloud.channel
-            node["pcdPath"] = cloud.path
-            node["flagForProjection"] = cloud.modality == projected
-            content["children"].append(node)
-        return content
+        children = [
+            {
+                **self.clouds[cloud.modality],
+                "uuid": _id(f"{name}/{cloud.channel}"),
+                "name": cloud.channel,
+                "pcdPath": cloud.path,
+                "flagForProjection": cloud.modality == projected,
+            }
+            for cloud in clouds
+        ]
+        return {**self.scene, "uuid": _id(name), "children": children}
 
 
 @functools.cache

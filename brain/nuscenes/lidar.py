@@ -11,8 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from raremine.brain.nuscenes.geometry import transform_points
-
 LIDAR_COLUMNS = ("x", "y", "z", "intensity", "ring")
 """The five float32 of each point of a ``.pcd.bin`` file."""
 
@@ -174,8 +172,10 @@ def without_close(points: np.ndarray) -> np.ndarray:
 
 def lidar_to_world(points: np.ndarray, pose: np.ndarray) -> np.ndarray:
     """Maps LiDAR points (n, c), x, y, z first, by a (4, 4) pose."""
+    # coordinate by coordinate: twice as fast as by points
+    places = np.ascontiguousarray(points[:, :3].T, dtype=np.float64)
     moved = points.copy()
-    moved[:, :3] = transform_points(pose, points[:, :3].astype(np.float64))
+    moved[:, :3] = (pose[:3, :3] @ places + pose[:3, 3:]).T
     return moved
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 
@@ -83,13 +83,10 @@ def is_converted(path: Path, columns: tuple[str, ...], stamp: str) -> bool:
 def write_whole(path: Path, *content: bytes | memoryview) -> None:
     """Writes a file under a temporary name and then moves it in place."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)
-    temporary = Path(name)
+    temporary = path.with_name(f"{_TEMPORARY}{uuid4().hex}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.writelines(content)
-        # mkstemp makes files private; the App may run as another user
-        temporary.chmod(0o644)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -54,7 +54,7 @@ class HeightMap:
 
     def __init__(self, spread: int = 2) -> None:
         self._spread = spread
-        self._top = np.full(SIZE * SIZE, -np.inf, dtype=np.float32)
+        self._levels = np.zeros(SIZE * SIZE, dtype=np.uint8)
 
     def add(self, points: np.ndarray) -> None:
         """Adds a cloud.
@@ -71,20 +71,18 @@ class HeightMap:
         column = ((x[seen] - x1) * ((SIZE - 1) / (x2 - x1))).astype(np.intp)
         # image rows run down, y runs up
         row = ((y[seen] - y1) * ((SIZE - 1) / (y2 - y1))).astype(np.intp)
-        np.maximum.at(self._top, (SIZE - 1 - row) * SIZE + column, z[seen])
+        low, high = _COLORS[0, 0], _COLORS[-1, 0]
+        level = (z[seen] - low) * ((_STEPS - 1) / (high - low))
+        index = 1 + np.clip(level, 0, _STEPS - 1).astype(np.uint8)
+        np.maximum.at(self._levels, (SIZE - 1 - row) * SIZE + column, index)
 
     def image(self) -> np.ndarray:
         """Returns (SIZE, SIZE) uint8 colour indices, 0 = nothing there."""
-        top = self._top.reshape(SIZE, SIZE).copy()
+        image = self._levels.reshape(SIZE, SIZE).copy()
         for _ in range(self._spread - 1):
-            np.maximum(top[:, 1:], top[:, :-1].copy(), out=top[:, 1:])
-            np.maximum(top[:-1], top[1:].copy(), out=top[:-1])
-        index = np.zeros((SIZE, SIZE), dtype=np.uint8)
-        seen = top > -np.inf
-        low, high = _COLORS[0, 0], _COLORS[-1, 0]
-        level = (top[seen] - low) * ((_STEPS - 1) / (high - low))
-        index[seen] = 1 + np.clip(level, 0, _STEPS - 1).astype(np.uint8)
-        return index
+            np.maximum(image[:, 1:], image[:, :-1], out=image[:, 1:])
+            np.maximum(image[:-1], image[1:], out=image[:-1])
+        return image
 
 
 def write_thumbnail(path: Path, heights: HeightMap, stamp: str) -> None:
