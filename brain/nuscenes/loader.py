@@ -70,18 +70,21 @@ def load_nuscenes(
     projects cuboids onto the images.
 
     Every sample has ``sample_token``, ``sample_data_token``, ``scene_token``,
-    ``scene_name``, ``scene_description``, ``location``, ``is_night``,
-    ``is_rain``, ``split`` ("" if in none), ``timestamp`` (of this sensor's
-    data, microseconds), ``frame_idx`` (of the keyframe in its scene),
-    ``ego_pose`` (``StaticTransform`` "ego" to "global" at that time),
-    ``world_pose`` ("world" to "global"), and
+    ``scene_name``, ``scene_description``, ``location``, ``logfile``,
+    ``vehicle``, ``date_captured``, ``is_night``, ``is_rain``, ``split`` ("" if
+    in none), ``timestamp`` (of this sensor's data, microseconds),
+    ``frame_idx`` (of the keyframe in its scene), ``ego_pose``
+    (``StaticTransform`` "ego" to "global" at that time; it, ``world_pose``
+    and labels are None where the tables do not have it), ``world_pose``
+    ("world" to "global"), and
 
     - ``load_status``: "ok", "missing" (no such file) or "unreadable"
     - ``load_reason``: why it is not "ok", or what an "ok" cloud lacks
 
     Cameras have ``sensor_to_world`` (channel to "world") and the dataset's
     ``camera_intrinsics`` of their slice; images whose intrinsics differ from
-    those have their own in ``intrinsics``.
+    those have their own in ``intrinsics``. 3D samples have a bird's-eye
+    picture in ``orthographic_projection_metadata``, which the grid shows.
 
     ``ground_truth`` holds 2D detections on cameras and cuboids on the 3D
     slice. Both have ``label`` (detection class or "ignore"), ``category``,
@@ -91,7 +94,7 @@ def load_nuscenes(
     in the scene), ``distance`` (m from the ego, on the ground plane) and
     ``velocity`` (m/s in the world frame, None where unknown; by the rule of
     the devkit's ``box_velocity``). Cuboids also have ``quaternion``
-    (x, y, z, w).
+    (x, y, z, w). A label has the same id in every load of the same tables.
 
     Args:
         dataroot: folder that holds the version folder and the media
