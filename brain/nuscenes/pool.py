@@ -5,8 +5,6 @@ Workers import this module, so it imports little.
 
 from __future__ import annotations
 
-import atexit
-import functools
 import itertools
 import multiprocessing
 import signal
@@ -99,11 +97,7 @@ def in_order(
     pool = ProcessPoolExecutor(
         processes, initializer=_ignore_interrupts, env=_ENVIRONMENT
     )
-    stop = functools.partial(pool.shutdown, kill_workers=True)
-    # an exception that ends the program keeps its generators to the last,
-    # when nothing is left that could end the workers
-    atexit.register(stop)
-    at_exit = sys.is_finalizing
+    ending = sys.is_finalizing
     waiting: deque[Future[list[Result]]] = deque()
     jobs = iter(jobs)
     try:
@@ -121,9 +115,10 @@ def in_order(
             "not be converted again."
         ) from error
     finally:
-        if not at_exit():
-            atexit.unregister(stop)
-            stop()
+        # an exception that ends the program keeps its generators to the
+        # last, when the workers have been ended already
+        if not ending():
+            pool.shutdown(kill_workers=True)
 
 
 def _do(function: Callable[[Job], Result], jobs: list[Job]) -> list[Result]:

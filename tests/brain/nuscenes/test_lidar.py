@@ -289,3 +289,40 @@ def test_radar_velocities_are_in_the_scenes_frame(
         expected = (to_world @ flat)[:2].T
         assert ours.numpy(names) == pytest.approx(expected, abs=1e-4)
     assert ours.numpy(("rcs",))[:, 0] == pytest.approx(theirs[5])
+
+
+def test_a_fault_is_told_by_every_load(tiny: Dataroot, tmp_path: Path) -> None:
+    rows = radar_rows(20)
+    rows["vx"][[3, 4]] = np.nan
+    tables = read_tables(tiny.write(), VERSION, radar=True)
+    frame = tables.frames[0]
+    path = tiny.path / frame.data["RADAR_FRONT"].filename
+    radar_file(path, rows)
+    for _ in range(2):
+        job = plan_scene(tables, frame, "LIDAR_TOP", tmp_path)
+        result = write_scene(job)
+        assert "2 points" in result.partial["RADAR_FRONT"]
+        assert path.name in result.partial["RADAR_FRONT"]
+        assert result.failed == {} and list(result.partial) == ["RADAR_FRONT"]
+    ours = PointCloud.from_path(job.clouds[1].target)
+    assert len(ours.numpy()) == 18 and np.isfinite(ours.numpy()).all()
+    # mended by a file of the same size
+    rows["vx"] = 1.0
+    radar_file(path, rows)
+    assert write_scene(job).partial == {}
+    assert len(PointCloud.from_path(job.clouds[1].target).numpy()) == 20
+
+
+def test_an_unknown_ego_pose_costs_only_its_cloud(
+    tiny: Dataroot, tmp_path: Path
+) -> None:
+    tables = read_tables(tiny.write(), VERSION, radar=True, sweeps=2)
+    frame = tables.frames[1]
+    tables.ego_poses[frame.data["RADAR_FRONT"].ego] = np.nan
+    tables.ego_poses[frame.sweeps["LIDAR_TOP"][0].ego] = np.nan
+    job = plan_scene(tables, frame, "LIDAR_TOP", tmp_path, swept=True)
+    result = write_scene(job)
+    assert "no ego pose" in result.failed["RADAR_FRONT"]
+    assert "no ego pose" in result.partial["LIDAR_TOP"]
+    ours = PointCloud.from_path(job.clouds[0].target).numpy()
+    assert np.isfinite(ours).all() and len(ours) > 90

@@ -189,3 +189,19 @@ def test_a_cloud_that_cannot_be_read_leaves_an_empty_image(
     source.write_bytes(content)
     mended, *_ = convert(tables, tmp_path)
     assert painted(shown(mended)).any()
+
+
+def test_points_that_are_mended_appear(tiny: Dataroot, tmp_path: Path) -> None:
+    tables = read_tables(tiny.write(), VERSION)
+    source = tiny.path / tables.frames[0].data["LIDAR_TOP"].filename
+    content = source.read_bytes()
+    points = np.frombuffer(content, "<f4").reshape(-1, 5).copy()
+    points[5:, 0] = np.nan
+    points.tofile(source)
+    first, *_ = convert(tables, tmp_path)
+    few = painted(shown(first)).sum()
+    assert 0 < few < 30 and "LIDAR_TOP" in first.partial
+    # of the same size, so that only the fault tells that it was not whole
+    source.write_bytes(content)
+    first, *_ = convert(tables, tmp_path)
+    assert painted(shown(first)).sum() > few and first.partial == {}
