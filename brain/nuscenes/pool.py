@@ -12,7 +12,6 @@ import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from raremine.brain.errors import RaremineError
@@ -85,14 +84,18 @@ def in_order(
         processes: number of workers; 1 = none, this process does the work
 
     Raises:
-        RaremineError: if a worker was killed
+        RaremineError: if a worker was killed or cannot work at all
         Exception: what ``function`` raised
     """
     if processes == 1:
         yield from map(function, jobs)
         return
     # joblib brings loky with it
-    from joblib.externals.loky import ProcessPoolExecutor
+    from joblib.externals.loky.process_executor import (
+        BrokenProcessPool,
+        ProcessPoolExecutor,
+        TerminatedWorkerError,
+    )
 
     pool = ProcessPoolExecutor(
         processes, initializer=_ignore_interrupts, env=_ENVIRONMENT
@@ -107,12 +110,17 @@ def in_order(
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()
-    except BrokenProcessPool as error:
+    except TerminatedWorkerError as error:
         raise RaremineError(
             "A process that converted point clouds was killed, most likely "
             "because memory ran out. Close other programs or pass a smaller "
             "number of workers; what was converted so far is kept and will "
             "not be converted again."
+        ) from error
+    except BrokenProcessPool as error:
+        raise RaremineError(
+            "The processes that convert point clouds do not work here: "
+            f"{error} Pass workers=1 to do without them."
         ) from error
     finally:
         # an exception that ends the program keeps its generators to the

@@ -11,6 +11,7 @@ import sys
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
 import fiftyone as fo
 import numpy as np
@@ -31,8 +32,8 @@ from .conftest import VERSION, Dataroot
 REPO = Path(__file__).resolve().parents[3]
 
 
-def tables_of(tiny: Dataroot, **options: object) -> Tables:
-    return read_tables(tiny.write(), VERSION, **options)  # type: ignore
+def tables_of(tiny: Dataroot, **options: Any) -> Tables:
+    return read_tables(tiny.write(), VERSION, **options)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -143,7 +144,7 @@ def test_jobs_are_drawn_as_they_are_needed(
     monkeypatch.setattr(pool, "_AHEAD", 10)
     drawn = []
 
-    def jobs():  # type: ignore
+    def jobs():
         for number in range(200):
             drawn.append(number)
             yield number
@@ -179,6 +180,15 @@ def test_a_killed_worker_is_told_and_the_next_load_works() -> None:
     with pytest.raises(RaremineError, match="was killed"):
         list(in_order(die, range(40), 2))
     assert list(in_order(abs, range(10), 2)) == list(range(10))
+
+
+def test_workers_that_cannot_work_are_told() -> None:
+    class Job:
+        def __reduce__(self) -> tuple:
+            return (int, ("no number",))
+
+    with pytest.raises(RaremineError, match="workers=1"):
+        list(in_order(id, [Job()], 2))
 
 
 @pytest.mark.filterwarnings("error")

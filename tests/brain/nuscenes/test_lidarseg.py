@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import fiftyone as fo
 import numpy as np
@@ -21,13 +22,13 @@ NAMES = {0: "noise", 24: "flat.driveable_surface", 31: "vehicle.ego"}
 LIDAR = "LIDAR_TOP"
 
 
-def labelled(tiny: Dataroot, **options: object) -> Tables:
+def labelled(tiny: Dataroot, **options: Any) -> Tables:
     """Tables whose clouds have labels: 100 and up in the points' order."""
     for data in tiny.tables["sample_data"]:
         if LIDAR in data["token"] and data["is_key_frame"]:
             name = f"lidarseg/{VERSION}/{data['token']}_lidarseg.bin"
             tiny.files[name] = bytes(range(100, 150))
-    tables = read_tables(tiny.write(), VERSION, **options)  # type: ignore
+    tables = read_tables(tiny.write(), VERSION, **options)
     tables.lidarseg = NAMES
     for frame in tables.frames:
         data = frame.data[LIDAR]
