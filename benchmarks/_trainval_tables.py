@@ -130,14 +130,42 @@ def write_tables(dataroot: Path, size: Size, seed: int = 0) -> Path:
         text = json.dumps(rows, indent=0)
         (folder / f"{name}.json").write_text(text, encoding="utf-8")
     _write(folder / "sample.json", _sample_rows(scene_tokens, samples))
-    _write_sensor_data(folder, size, samples, calibrations, tokens, rng)
-    _write_boxes(folder, size, samples, small, tokens, rng)
+    routes = [_Route.random(rng) for _ in scene_tokens]
+    _write_sensor_data(
+        *(folder, size, samples, calibrations, routes, tokens, rng)
+    )
+    _write_boxes(folder, size, samples, small, routes, tokens, rng)
     return folder
 
 
 def start_of(scene: int) -> int:
     """Returns the time of a scene's first keyframe in microseconds."""
     return 1_532_402_927_647_951 + scene * 60_000_000
+
+
+@dataclass(frozen=True)
+class _Route:
+    """A straight drive: start and heading, 2 m from keyframe to keyframe."""
+
+    x: float
+    y: float
+    yaw: float
+
+    @classmethod
+    def random(cls, rng: random.Random) -> _Route:
+        return cls(
+            rng.uniform(0, 2000),
+            rng.uniform(0, 2000),
+            rng.uniform(-math.pi, math.pi),
+        )
+
+    def at(self, keyframe: float) -> tuple[float, float]:
+        """Returns the place, m, at the time of a keyframe."""
+        along = 2.0 * keyframe
+        return (
+            self.x + along * math.cos(self.yaw),
+            self.y + along * math.sin(self.yaw),
+        )
 
 
 class _Tokens:
@@ -249,6 +277,7 @@ def _write_sensor_data(
     size: Size,
     samples: list[list[str]],
     calibrations: list[list[str]],
+    routes: list[_Route],
     tokens: _Tokens,
     rng: random.Random,
 ) -> None:
@@ -261,8 +290,6 @@ def _write_sensor_data(
     ):
         lead = "[\n"
         for scene, own in enumerate(samples):
-            x, y = rng.uniform(0, 2000), rng.uniform(0, 2000)
-            yaw = rng.uniform(-math.pi, math.pi)
             for calibration, kind in zip(
                 calibrations[scene], SENSOR_KINDS, strict=True
             ):
@@ -272,16 +299,15 @@ def _write_sensor_data(
                 )
                 for at, (row, token, stamp) in enumerate(rows):
                     data.write(lead + row)
-                    along = 4.0 * at / count * len(own) + rng.random()
-                    half = yaw / 2 + rng.uniform(-0.01, 0.01)
+                    x, y = routes[scene].at(at / count * len(own))
+                    half = routes[scene].yaw / 2 + rng.uniform(-0.01, 0.01)
                     poses.write(
                         f'{lead}{{\n"token": "{token}",\n'
                         f'"timestamp": {stamp},\n"rotation": [\n'
                         f"{math.cos(half)!r},\n{rng.uniform(-0.01, 0.01)!r},\n"
                         f"{rng.uniform(-0.01, 0.01)!r},\n{math.sin(half)!r}\n"
                         f'],\n"translation": [\n'
-                        f"{x + along * math.cos(yaw)!r},\n"
-                        f"{y + along * math.sin(yaw)!r},\n0.0\n]\n}}"
+                        f"{x!r},\n{y!r},\n0.0\n]\n}}"
                     )
                     lead = ",\n"
         data.write("\n]")
@@ -331,6 +357,7 @@ def _write_boxes(
     size: Size,
     samples: list[list[str]],
     small: dict[str, list[dict]],
+    routes: list[_Route],
     tokens: _Tokens,
     rng: random.Random,
 ) -> None:
@@ -346,8 +373,8 @@ def _write_boxes(
         ) as boxes,
     ):
         lead = thing_lead = "[\n"
-        for own, many, total in zip(
-            samples, instances, annotations, strict=True
+        for own, route, many, total in zip(
+            samples, routes, instances, annotations, strict=True
         ):
             for wanted in _shares(total, many):
                 count = min(wanted, len(own))
@@ -362,7 +389,8 @@ def _write_boxes(
                     f'"last_annotation_token": "{rows[-1]}"\n}}'
                 )
                 thing_lead = ",\n"
-                x, y = rng.uniform(0, 2000), rng.uniform(0, 2000)
+                x, y = route.at(first + count / 2)
+                x, y = x + rng.gauss(0, 20), y + rng.gauss(0, 20)
                 half = rng.uniform(-1.5, 1.5)
                 for at, token in enumerate(rows):
                     before = rows[at - 1] if at else ""

@@ -54,13 +54,18 @@ def load_nuscenes(
     *,
     scenes: Sequence[str] | str | None = None,
     split: Sequence[str] | str | None = None,
+    splits: str | Path | Mapping[str, Sequence[str]] | None = None,
+    max_scenes: int | None = None,
     channels: Sequence[str] | str | None = None,
     radar: bool = False,
     sweeps: int = 0,
     ground_truth: bool = True,
+    media: str = "link",
+    media_dir: str | Path | None = None,
     missing: str = "skip",
     append: bool = False,
     overwrite: bool = False,
+    workers: int | None = None,
     progress: Any = None,
     **kwargs: Any,
 ) -> fo.Dataset:
@@ -74,13 +79,21 @@ def load_nuscenes(
         name: name of the dataset to create
         scenes (None): scene names or tokens, None = all
         split (None): official split(s), None = all
+        splits (None): your own splits: scene names by split, or a JSON file
+        max_scenes (None): load at most this many scenes, the first by name
         channels (None): sensor channels, None = cameras and LiDARs
         radar (False): whether to add radar point clouds
         sweeps (0): LiDAR sweeps before each keyframe to merge into its cloud
         ground_truth (True): whether to load annotations
-        missing ("skip"): "skip" or "error" for absent media files
+        media ("link"): "link" keeps images where they are, "copy" copies
+            them into ``media_dir``
+        media_dir (None): folder for point clouds, 3D scenes and thumbnails,
+            None = beside FiftyOne's datasets
+        missing ("skip"): "skip" or "error" for files and rows that the
+            tables refer to and that do not exist
         append (False): add the scenes that the dataset lacks
         overwrite (False): replace a dataset of that name
+        workers (None): processes that convert clouds, None = one a core
         progress (None): None, a bool, or a function (done, total)
         **kwargs: further options of the loader
 
@@ -99,13 +112,18 @@ def load_nuscenes(
         name,
         scenes=scenes,
         split=split,
+        splits=splits,
+        max_scenes=max_scenes,
         channels=channels,
         radar=radar,
         sweeps=sweeps,
         ground_truth=ground_truth,
+        media=media,
+        media_dir=media_dir,
         missing=missing,
         append=append,
         overwrite=overwrite,
+        workers=workers,
         progress=progress,
         **kwargs,
     )

@@ -60,6 +60,11 @@ TRAIN_WORLDS = (
     WorldSpec(1000, 0.0, 48, 3),
     WorldSpec(1001, 0.4, 16, 3),
     WorldSpec(1002, 1.0, 14, 3),
+    # single pictures of many streets: what models lack is not views of an
+    # object but objects
+    WorldSpec(1003, 0.0, 150, 1),
+    WorldSpec(1004, 0.4, 50, 1),
+    WorldSpec(1005, 1.0, 40, 1),
 )
 HELD_OUT_WORLDS = (
     WorldSpec(5000, 1.0, 5, 3),

@@ -21,6 +21,7 @@ _LABELS = {
     "max_det": "Objects per image",
     "brain_key": "Brain key",
     "dataroot": "Dataroot",
+    "splits": "File of own splits",
     "k": "Neighbours",
     "out_dir": "Output folder",
     "dtype": "Number type",
@@ -106,9 +107,7 @@ class Form:
             facts["default"] = list(facts["default"])
         self.inputs.list(name, types.Number(), **facts)
 
-    def choice(
-        self, name: str, values: Sequence[str], **options: Any
-    ) -> None:
+    def choice(self, name: str, values: Sequence[str], **options: Any) -> None:
         """Asks for one of some values."""
         self.inputs.enum(
             name,

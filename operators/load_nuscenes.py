@@ -19,8 +19,7 @@ class LoadNuscenes(StageOperator):
     stage = "load_nuscenes"
     label = "Load nuScenes"
     description = (
-        "Load a nuScenes dataroot as a grouped dataset: cameras, "
-        "LiDAR, boxes"
+        "Load a nuScenes dataroot as a grouped dataset: cameras, LiDAR, boxes"
     )
     icon = "folder_open"
     needs_dataset = False
@@ -33,11 +32,15 @@ class LoadNuscenes(StageOperator):
         form.text("version", VERSIONS)
         form.text("name")
         form.texts("split", SPLITS)
+        form.text("splits")
         form.texts("scenes")
+        form.integer("max_scenes", 1)
         form.texts("channels")
         form.switch("radar")
         form.integer("sweeps", 0)
         form.switch("ground_truth")
+        form.choice("media", ("link", "copy"))
+        form.text("media_dir")
         form.choice("missing", ("skip", "error"))
         form.switch("append")
         form.switch("overwrite")

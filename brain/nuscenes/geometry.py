@@ -115,6 +115,11 @@ def invert_pose(pose: np.ndarray) -> np.ndarray:
     return inverse
 
 
+def is_known(pose: np.ndarray) -> bool:
+    """Whether a pose is known, that is, has no NaN."""
+    return bool(np.isfinite(pose).all())
+
+
 def world_pose(ego_pose: np.ndarray) -> np.ndarray:
     """Returns the pose (world to global) of a keyframe's world frame.
 

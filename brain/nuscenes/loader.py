@@ -14,6 +14,8 @@ import fiftyone.core.storage as fos
 from raremine.brain.errors import DatarootError, RaremineError
 from raremine.brain.nuscenes.check import Fault, missing_files
 from raremine.brain.nuscenes.conversion import with_scenes
+from raremine.brain.nuscenes.garbage import collection_paused
+from raremine.brain.nuscenes.image_copy import copy_images
 from raremine.brain.nuscenes.problems import Problems
 from raremine.brain.nuscenes.records import Tables
 from raremine.brain.nuscenes.samples import SampleMaker
@@ -30,7 +32,7 @@ from raremine.brain.nuscenes.store import (
     undo_load,
 )
 from raremine.brain.nuscenes.tables import read_tables
-from raremine.brain.nuscenes.writer import GroupWriter, collection_paused
+from raremine.brain.nuscenes.writer import GroupWriter
 
 _log = logging.getLogger(__name__)
 
@@ -54,8 +56,10 @@ def load_nuscenes(
     append: bool = False,
     overwrite: bool = False,
     progress: Progress = None,
+    media: str = "link",
     media_dir: str | Path | None = None,
     follow_links: bool = False,
+    workers: int | None = None,
 ) -> fo.Dataset:
     """Loads a nuScenes dataroot as a persistent grouped dataset.
 
@@ -130,10 +134,14 @@ def load_nuscenes(
         progress (None): True or False to show a bar or not, None for
             FiftyOne's default, or a function that is called with the number
             of keyframes done and in total
-        media_dir (None): folder for converted clouds and scenes; None =
-            "<name>-raremine" in FiftyOne's default dataset folder
+        media ("link"): "link" leaves images where they are, "copy" copies
+            them into ``media_dir``
+        media_dir (None): folder for converted clouds, scenes and thumbnails;
+            None = "<name>-raremine" in FiftyOne's default dataset folder
         follow_links (False): allow symbolic links in the dataroot that lead
             out of it
+        workers (None): processes that convert clouds; None = one per core,
+            at most eight, and only this one for a few keyframes
 
     Returns:
         the dataset; ``dataset.info["raremine"]`` tells what was loaded,
@@ -145,7 +153,7 @@ def load_nuscenes(
             lists all there is, and nothing has been written then
         RaremineError: if the name is taken or an argument does not fit
     """
-    _check_arguments(missing, append, overwrite, sweeps, max_scenes)
+    _check_arguments(missing, media, append, overwrite, sweeps, max_scenes)
     exists = fo.dataset_exists(name)
     if exists and not (append or overwrite):
         raise RaremineError(_taken(name))
@@ -185,8 +193,16 @@ def load_nuscenes(
     before = dict(dataset.info.get(INFO_KEY) or {})
     try:
         set_state(dataset, LOADING)
-        faults += _write(dataset, tables, faults, media_dir, progress)
+        faults += _write(
+            *(dataset, tables, faults, media_dir),
+            *(media == "copy", workers, progress),
+        )
         record_load(dataset, tables, faults, problems.lines(), media_dir)
+    except KeyboardInterrupt:
+        # as after a kill: what is loaded can be completed with append
+        if dataset.name != name:
+            undo_load(dataset, tables, appending, before)
+        raise
     except BaseException:
         undo_load(dataset, tables, appending, before)
         raise
@@ -210,6 +226,7 @@ def _warn(dataset: fo.Dataset, problems: Problems) -> None:
 
 def _check_arguments(
     missing: str,
+    media: str,
     append: bool,
     overwrite: bool,
     sweeps: int,
@@ -218,6 +235,10 @@ def _check_arguments(
     if missing not in ("skip", "error"):
         raise RaremineError(
             f"missing={missing!r} is not a policy; choose 'skip' or 'error'."
+        )
+    if media not in ("link", "copy"):
+        raise RaremineError(
+            f"media={media!r} is not a policy; choose 'link' or 'copy'."
         )
     if append and overwrite:
         raise RaremineError(
@@ -270,12 +291,15 @@ def _write(
     tables: Tables,
     faults: list[Fault],
     media_dir: Path,
+    copy: bool,
+    workers: int | None,
     progress: Progress,
 ) -> list[Fault]:
     """Writes the samples; returns the faults of files that exist."""
     absent = frozenset(f.sample_data_token for f in faults)
     maker = SampleMaker(
-        tables, slice_3d(tables), dict(dataset.camera_intrinsics), absent
+        *(tables, slice_3d(tables), dict(dataset.camera_intrinsics), absent),
+        image_root=media_dir if copy else None,
     )
     writer = GroupWriter(dataset)
     total, done = len(tables.frames), 0
@@ -287,7 +311,13 @@ def _write(
             media_dir,
             maker.absent,
             batch_size=BATCH,
+            workers=workers,
         ):
+            if copy:
+                frames = [frame for frame, _ in batch]
+                maker.unread.update(
+                    copy_images(frames, absent, tables.dataroot, media_dir)
+                )
             with collection_paused():
                 writer.write(maker.groups(batch))
             done += len(batch)

@@ -6,6 +6,7 @@ import mimetypes
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
@@ -21,7 +22,7 @@ from raremine.brain.nuscenes.cuboids import (
     Tracks,
     database_id,
 )
-from raremine.brain.nuscenes.geometry import invert_pose
+from raremine.brain.nuscenes.geometry import invert_pose, is_known
 from raremine.brain.nuscenes.records import Frame, Scene, SensorData, Tables
 from raremine.brain.nuscenes.sample_values import Label, Pose, SampleValues
 from raremine.brain.nuscenes.scene3d import (
@@ -59,6 +60,9 @@ class SampleMaker:
         intrinsics: the dataset's intrinsics by slice; samples of other
             intrinsics get their own
         absent: sample_data tokens whose files do not exist
+        image_root: folder of the images, None = the dataroot
+        unread: why an image that exists could not be read, by sample_data
+            token; grows from outside
         faults: grows by the files that exist but could not be read
     """
 
@@ -66,6 +70,8 @@ class SampleMaker:
     channel_3d: str | None
     intrinsics: Mapping[str, fo.PinholeCameraIntrinsics]
     absent: Collection[str] = frozenset()
+    image_root: Path | None = None
+    unread: dict[str, str] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     _tracks: Tracks = field(default_factory=Tracks)
     _own: dict[tuple[int, int, int], Any] = field(default_factory=dict)
@@ -87,7 +93,7 @@ class SampleMaker:
             world = world_frame(self.tables, frame)
             assert frame.reference is not None
             in_global = world
-            if not _known(self.tables.ego_poses[frame.reference.ego]):
+            if not is_known(self.tables.ego_poses[frame.reference.ego]):
                 # what lies in the world frame has no place on the map
                 in_global = np.full((4, 4), np.nan)
             drawing.enter(frame, in_global)
@@ -101,11 +107,13 @@ class SampleMaker:
                 elif modality == "camera" and data.token not in self.absent:
                     values = self._image(frame, data)
                     if values is not None:
-                        pose = sensor_to_world(self.tables, data, world)
+                        pose = sensor_to_world(self.tables, frame, data, world)
                         drawing.add_image(values, data, pose)
                 if values is None:
                     continue
                 ego = self.tables.ego_poses[data.ego]
+                if not is_known(ego):
+                    _note(values, "the tables have no ego pose for it")
                 drawing.add_pose(values, "ego_pose", ego, "ego", "global")
                 drawing.add_pose(
                     values, "world_pose", in_global, "world", "global"
@@ -150,7 +158,10 @@ class SampleMaker:
 
         None if FiftyOne takes the file for something else than an image.
         """
-        path = fos.normalize_path(f"{self.tables.dataroot}/{data.filename}")
+        root = self.image_root or self.tables.dataroot
+        if data.token in self.unread:
+            root = self.tables.dataroot
+        path = fos.normalize_path(f"{root}/{data.filename}")
         ending = "." + data.filename.rpartition(".")[2]
         if _media_type(ending) != fom.IMAGE:
             text = f"unreadable: {ending!r} is not the ending of an image"
@@ -158,10 +169,11 @@ class SampleMaker:
             return None
         values = _sample(frame, data, path, fom.IMAGE)
         values.fields["load_status"] = "ok"
-        if not (data.width and data.height):
-            size = _image_size(path)
+        reason = self.unread.get(data.token, "")
+        if reason or not (data.width and data.height):
+            size = None if reason else _image_size(path)
             if size is None:
-                reason = "the image cannot be decoded"
+                reason = reason or "the image cannot be decoded"
                 self.faults.append(fault(frame, data, f"unreadable: {reason}"))
                 values.fields["load_status"] = "unreadable"
                 values.fields["load_reason"] = reason
@@ -221,8 +233,8 @@ class _Drawing:
         )
         if (
             values.image is not None
-            and _known(pose)
-            and _known(self._worlds[-1])
+            and is_known(pose)
+            and is_known(self._worlds[-1])
         ):
             assert data.calibration.intrinsic is not None
             self._images.append(values)
@@ -263,8 +275,8 @@ class _Drawing:
             Rotation.from_matrix(turns).as_quat().tolist(),
             strict=True,
         )
-        for (values, name, source, target), is_known, place, turn in rows:
-            if is_known:
+        for (values, name, source, target), has_pose, place, turn in rows:
+            if has_pose:
                 values.poses[name] = Pose(place, turn, source, target)
 
     def fill_labels(self, tables: Tables, tracks: Tracks) -> None:
@@ -275,7 +287,7 @@ class _Drawing:
         rows_of = [annotations.rows[frame.token] for frame in self._frames]
         worlds = np.array(self._worlds)
         for number, world in enumerate(worlds):
-            if not _known(world):
+            if not is_known(world):
                 rows_of[number] = slice(0, 0)
         cuboids = Cuboids(annotations, rows_of, worlds)
         values, instances = cuboids.values(
@@ -283,7 +295,7 @@ class _Drawing:
         )
         places = cuboids.places()
         for number, sample in self._clouds:
-            if not _known(worlds[number]):
+            if not is_known(worlds[number]):
                 continue
             rows = range(*cuboids.starts[number : number + 2].tolist())
             token = sample.fields["sample_data_token"]
@@ -306,8 +318,9 @@ class _Drawing:
             ]
 
 
-def _known(pose: np.ndarray) -> bool:
-    return bool(np.isfinite(pose).all())
+def _note(values: SampleValues, reason: str) -> None:
+    known = values.fields.get("load_reason")
+    values.fields["load_reason"] = f"{known}; {reason}" if known else reason
 
 
 def _sample(

@@ -7,7 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from raremine.brain.nuscenes.fo3d import scene_template
-from raremine.brain.nuscenes.geometry import invert_pose, world_pose
+from raremine.brain.nuscenes.geometry import (
+    invert_pose,
+    is_known,
+    world_pose,
+)
 from raremine.brain.nuscenes.lidar import READERS
 from raremine.brain.nuscenes.records import Frame, SensorData, Tables
 from raremine.brain.nuscenes.scene_writer import (
@@ -29,21 +33,43 @@ __all__ = [
 
 
 def world_frame(tables: Tables, frame: Frame) -> np.ndarray:
-    """Returns the (4, 4) pose, world to global, of a keyframe."""
+    """Returns the (4, 4) pose, world to global, of a keyframe.
+
+    Where the ego pose is not known, the world frame is the vehicle's own and
+    has no place on the map; the identity then stands for it.
+    """
     assert frame.reference is not None
-    return world_pose(tables.ego_poses[frame.reference.ego])
+    ego = tables.ego_poses[frame.reference.ego]
+    return world_pose(ego) if is_known(ego) else np.eye(4)
 
 
 def sensor_to_world(
-    tables: Tables, data: SensorData, world: np.ndarray
+    tables: Tables, frame: Frame, data: SensorData, world: np.ndarray
 ) -> np.ndarray:
     """Returns the (4, 4) pose of a sensor at the time of its data.
 
     Every sensor has its own time and thus its own ego pose, so the way leads
-    over the global frame.
+    over the global frame. Where the keyframe has no ego pose, its own data
+    are where they are mounted, and sweeps nowhere.
+
+    Args:
+        tables: the tables
+        frame: the keyframe
+        data: a file of the keyframe, or one of its sweeps
+        world: (4, 4), the keyframe's world frame
+
+    Returns:
+        the pose; NaN where it is not known
     """
-    ego = tables.ego_poses[data.ego]
-    return np.asarray(invert_pose(world) @ ego @ data.calibration.pose)
+    assert frame.reference is not None
+    pose = data.calibration.pose
+    if is_known(tables.ego_poses[frame.reference.ego]):
+        return np.asarray(
+            invert_pose(world) @ tables.ego_poses[data.ego] @ pose
+        )
+    if frame.data.get(data.calibration.channel) is data:
+        return pose
+    return np.full((4, 4), np.nan)
 
 
 def plan_scene(
@@ -84,7 +110,7 @@ def plan_scene(
         parts = tuple(
             CloudPart(
                 tables.dataroot / part.filename,
-                sensor_to_world(tables, part, world),
+                sensor_to_world(tables, frame, part, world),
                 (data.timestamp - part.timestamp) * 1e-6,
                 tables.dataroot / part.lidarseg if part.lidarseg else None,
             )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
 
@@ -114,24 +112,6 @@ class GroupWriter:
                 f"MongoDB refused samples of '{self._dataset.name}': "
                 f"{details[0].get('errmsg', error)}."
             ) from error
-
-
-@contextmanager
-def collection_paused() -> Iterator[None]:
-    """Keeps Python from searching for reference cycles.
-
-    The values and documents of a batch are a hundred thousand small objects
-    without any cycle. Making them starts a search again and again, each
-    through all that FiftyOne and the tables hold, which takes longer than
-    making them.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _kinds(group: Group) -> Iterator[Any]:

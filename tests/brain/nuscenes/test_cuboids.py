@@ -25,7 +25,7 @@ def wxyz(turns: Rotation) -> np.ndarray:
     return np.asarray(turns.as_quat()[..., [3, 0, 1, 2]])
 
 
-def annotations(rng: np.random.Generator) -> Annotations:
+def made_annotations(rng: np.random.Generator) -> Annotations:
     n = sum(COUNTS)
     starts = np.concatenate([[0], np.cumsum(COUNTS)]).tolist()
     velocity = rng.normal(size=(n, 3))
@@ -85,7 +85,7 @@ def cameras(rng: np.random.Generator) -> list[Camera]:
 @pytest.fixture(scope="module")
 def batch() -> tuple[Cuboids, Annotations, np.ndarray, list[Camera]]:
     rng = np.random.default_rng(7)
-    table, poses = annotations(rng), worlds(rng)
+    table, poses = made_annotations(rng), worlds(rng)
     cuboids = Cuboids(table, list(table.rows.values()), poses)
     return cuboids, table, poses, cameras(rng)
 
@@ -168,7 +168,7 @@ def test_values_are_those_of_each_annotation(batch: tuple) -> None:
 
 def test_nothing_to_show() -> None:
     rng = np.random.default_rng(1)
-    table = annotations(rng)
+    table = made_annotations(rng)
     empty = Cuboids(table, [slice(0, 0)], np.eye(4)[None])
     assert len(empty) == 0
     assert empty.places() == []

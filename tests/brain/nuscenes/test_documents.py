@@ -14,15 +14,17 @@ import numpy as np
 import pytest
 from bson import Int64, ObjectId
 
+from benchmarks import _writing_rates as writing_rates
 from raremine.brain.columns import all_slices
 from raremine.brain.errors import RaremineError
-from raremine.brain.nuscenes import loader, writer, writing_rates
+from raremine.brain.nuscenes import loader, writer
 from raremine.brain.nuscenes.documents import difference, sample_document
+from raremine.brain.nuscenes.garbage import collection_paused
 from raremine.brain.nuscenes.loader import load_nuscenes
 from raremine.brain.nuscenes.samples import SampleMaker
 from raremine.brain.nuscenes.store import create_dataset
 from raremine.brain.nuscenes.tables import read_tables
-from raremine.brain.nuscenes.writer import GroupWriter, collection_paused
+from raremine.brain.nuscenes.writer import GroupWriter
 
 from .conftest import VERSION, Dataroot
 

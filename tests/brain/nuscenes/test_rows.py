@@ -89,8 +89,9 @@ def test_an_odd_row_shifts_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, window: int
 ) -> None:
     monkeypatch.setattr(rows, "_WINDOW", window)
+    plain: list[dict[str, Any]]
     plain = [{"token": str(at), "timestamp": at} for at in range(40)]
-    plain[20]["timestamp"] = 20.0  # type: ignore[assignment]
+    plain[20]["timestamp"] = 20.0
     found = read(tmp_path, json.dumps(plain, indent=1), Pose)
     assert [(r.token, r.timestamp) for r in found] == [
         (str(at), at) for at in range(40)

@@ -16,16 +16,13 @@ import fiftyone as fo
 import fiftyone.core.odm as foo
 
 from raremine.brain.errors import RaremineError
+from raremine.brain.nuscenes.garbage import collection_paused
 from raremine.brain.nuscenes.records import Frame, Tables
 from raremine.brain.nuscenes.sample_values import to_sample
 from raremine.brain.nuscenes.samples import SampleMaker
 from raremine.brain.nuscenes.scene3d import SceneResult
 from raremine.brain.nuscenes.store import BATCH, create_dataset, slice_3d
-from raremine.brain.nuscenes.writer import (
-    Group,
-    GroupWriter,
-    collection_paused,
-)
+from raremine.brain.nuscenes.writer import Group, GroupWriter
 
 
 @dataclass(frozen=True)
