@@ -9,6 +9,7 @@ downloaded; there is no media but the clouds of the third part.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import tempfile
 import time
@@ -127,8 +128,10 @@ def measure_clouds(folder: Path, count: int) -> list[dict[str, Any]]:
     ):
         print(f"  clouds: {name} ...", flush=True)
         target = folder / name.replace(" ", "-").replace(",", "")
+        os.sync()
         start = time.perf_counter()
         work(target)
+        os.sync()
         seconds = time.perf_counter() - start
         shutil.rmtree(target)
         rows.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -120,7 +121,9 @@ def load_nuscenes(
             rules, with RCS and velocities turned into the world frame
         sweeps (0): number of LiDAR sweeps before each keyframe to add to its
             cloud, compensated for the ego's motion, told apart by the
-            column ``time_lag`` (seconds before the keyframe)
+            column ``time_lag`` (seconds before the keyframe). As in the
+            devkit's ``from_file_multisweep``, a sweep leaves out its points
+            within 1 m of the LiDAR; the keyframe's own cloud stays whole
         ground_truth (True): whether to load annotations
         missing ("skip"): what to do about what tables refer to but does
             not exist: "skip" leaves out rows that refer to no row, and the
@@ -304,15 +307,17 @@ def _write(
     writer = GroupWriter(dataset)
     total, done = len(tables.frames), 0
     bar = False if callable(progress) else progress
-    with fo.ProgressBar(total=total, progress=bar) as shown:
-        for batch in with_scenes(
-            tables,
-            maker.channel_3d,
-            media_dir,
-            maker.absent,
-            batch_size=BATCH,
-            workers=workers,
-        ):
+    batches = with_scenes(
+        *(tables, maker.channel_3d, media_dir, maker.absent),
+        batch_size=BATCH,
+        workers=workers,
+    )
+    with (
+        # so that no worker outlives an error
+        closing(batches),
+        fo.ProgressBar(total=total, progress=bar) as shown,
+    ):
+        for batch in batches:
             if copy:
                 frames = [frame for frame, _ in batch]
                 maker.unread.update(

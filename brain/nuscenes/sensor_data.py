@@ -368,13 +368,13 @@ def read_lidarseg(
         for data in frame.data.values()
         if data.calibration.modality == "lidar"
     }
-    labelled = False
     for row in Table(folder, "lidarseg", _LidarSeg, problems):
         data = clouds.get(row.sample_data_token)
         if data is not None:
             data.lidarseg = row.filename
-            labelled = True
-    if not labelled or not (folder / "category.json").is_file():
+    # also where no chosen cloud has labels: scenes that are appended later
+    # shall have the same columns
+    if not (folder / "category.json").is_file():
         return {}
     classes = Table(folder, "category", _LabelClass, problems)
     return {row.index: row.name for row in classes if row.index is not None}
