@@ -188,6 +188,8 @@ def record_load(
         "channels": list(tables.channels),
         "media_dir": str(media_dir),
         "counts": counts,
+        # MongoDB's keys are texts
+        "lidarseg": {str(i): name for i, name in tables.lidarseg.items()},
         "problems": list(problems),
         "skipped_count": len(skipped),
         "skipped": list(skipped.values())[:_LISTED],

@@ -589,6 +589,41 @@ def test_media_can_be_copied(tiny: Dataroot) -> None:
     assert {path: path.stat().st_mtime_ns for path in paths} == before
 
 
+def test_lidarseg_labels_are_a_column_and_named_in_the_info(
+    tiny: Dataroot,
+) -> None:
+    data = tiny.data("sample-00", "LIDAR_TOP")
+    name = f"lidarseg/{VERSION}/{data['token']}_lidarseg.bin"
+    labels = np.arange(50, dtype=np.uint8) % 3
+    tiny.files[name] = labels.tobytes()
+    tiny.tables["lidarseg"] = [
+        {
+            "token": "1",
+            "sample_data_token": data["token"],
+            "filename": name,
+        }
+    ]
+    for index, row in enumerate(tiny.tables["category"]):
+        row["index"] = index
+    tiny.write()
+    dataset = load(tiny)
+    names = dataset.info["raremine"]["lidarseg"]
+    assert names == {
+        str(index): row["name"]
+        for index, row in enumerate(tiny.tables["category"])
+    }
+    clouds = sorted((tiny.path.parent / "media").rglob("*.pcd"))
+    assert len(clouds) == 6
+    found = {
+        cloud.name.partition("__")[0]: PointCloud.from_path(cloud)
+        .numpy(("lidarseg",))[:, 0]
+        .tolist()
+        for cloud in clouds
+    }
+    assert found.pop(data["token"]) == labels.tolist()
+    assert {value for values in found.values() for value in values} == {-1}
+
+
 def test_own_splits_and_max_scenes(tiny: Dataroot) -> None:
     tiny.write()
     dataset = load(
