@@ -306,12 +306,13 @@ def test_an_interrupt_ends_it_at_once(tiny: Dataroot, tmp_path: Path) -> None:
         assert run.stdout.readline() == "started\n"
         # like Ctrl-C in a terminal, which every process of the group gets
         os.killpg(run.pid, signal.SIGINT)
-        _, error = run.communicate(timeout=60)
+        _, error = run.communicate(timeout=400)
     assert run.returncode == -signal.SIGINT
     # one traceback, the script's own
     assert error.count("Traceback") == 1
     assert error.rstrip().endswith("KeyboardInterrupt")
-    deadline = time.monotonic() + 20
+    # far more than it takes: only a worker that never ends shall fail
+    deadline = time.monotonic() + 200
     while alive(run.pid):
         assert time.monotonic() < deadline
         time.sleep(0.1)
