@@ -301,6 +301,8 @@ def test_an_interrupt_ends_it_at_once(tiny: Dataroot, tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # tests that run in the background are started with it ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as run:
         assert run.stdout is not None
         assert run.stdout.readline() == "started\n"
