@@ -159,7 +159,12 @@ def pip(arguments: Sequence[str], log: Path = LOG) -> None:
         SetupError: pip failed; the message quotes pip's last lines.
     """
     command = [str(venv_python()), "-m", "pip", *arguments]
-    quiet = {"PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    quiet = {
+        "PIP_NO_INPUT": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        # Otherwise its error comes before lines that it has printed earlier.
+        "PYTHONUNBUFFERED": "1",
+    }
     lines: list[str] = []
     finished = threading.Event()
     with log.open("a", encoding="utf-8") as file:
