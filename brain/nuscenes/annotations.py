@@ -19,7 +19,7 @@ from raremine.brain.nuscenes.problems import Problems
 from raremine.brain.nuscenes.rows import Quaternion, Table, Vector
 
 
-class Named(msgspec.Struct, gc=False):
+class _Named(msgspec.Struct, gc=False):
     """A row of ``category`` or ``attribute``."""
 
     token: str
@@ -125,7 +125,7 @@ def read_annotations(
             return None
     names = _Attributes(
         _optional(
-            *(folder, "attribute", Named, problems),
+            *(folder, "attribute", _Named, problems),
             "annotations are loaded without attributes",
         )
     )
@@ -255,33 +255,40 @@ class _Attributes:
     def __init__(self, name_of: Mapping[str, str]) -> None:
         self._name_of = name_of
         self._known: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._lost: dict[tuple[str, ...], list[str]] = {}
 
     def of(
         self, table: Table, numbers: Sequence[int], rows: list[_Annotation]
     ) -> list[tuple[str, ...]]:
         """Returns the names of each row's attributes."""
-        known = self._known
-        new = {row.attribute_tokens for row in rows}.difference(known)
-        for at, row in zip(numbers, rows, strict=True) if new else ():
-            for token in row.attribute_tokens:
-                if self._name_of and token not in self._name_of:
-                    _dangling(table, "attribute", row, at, token)
-        for tokens in new:
-            known[tokens] = tuple(
-                self._name_of[t] for t in tokens if t in self._name_of
-            )
-        return [known[row.attribute_tokens] for row in rows]
+        for tokens in {row.attribute_tokens for row in rows}:
+            if tokens not in self._known:
+                self._learn(tokens)
+        if self._lost:
+            for at, row in zip(numbers, rows, strict=True):
+                for token in self._lost.get(row.attribute_tokens, ()):
+                    table.dangling(
+                        *("attribute", token, "attribute"),
+                        row=at,
+                        token=row.token,
+                        cost="Such attributes are left out",
+                    )
+        return [self._known[row.attribute_tokens] for row in rows]
+
+    def _learn(self, tokens: tuple[str, ...]) -> None:
+        name_of = self._name_of
+        self._known[tokens] = tuple(name_of[t] for t in tokens if t in name_of)
+        lost = [t for t in tokens if t not in name_of]
+        # without the table all are, and that has been told
+        if lost and name_of:
+            self._lost[tokens] = lost
 
 
 def _dangling(
-    table: Table,
-    target: str,
-    row: _Annotation,
-    number: int,
-    token: str | None = None,
+    table: Table, target: str, row: _Annotation, number: int
 ) -> None:
-    key = "attribute" if token else f"{target}_token"
-    value = token or getattr(row, key)
+    key = f"{target}_token"
+    value = getattr(row, key)
     table.dangling(key, value, target, row=number, token=row.token)
 
 
@@ -332,7 +339,7 @@ def _read_instances(folder: Path, problems: Problems) -> dict[str, str]:
     """Returns the category name of each instance token."""
     names = {
         row.token: row.name
-        for row in Table(folder, "category", Named, problems)
+        for row in Table(folder, "category", _Named, problems)
     }
     table = Table(folder, "instance", _Instance, problems)
     category_of = {}

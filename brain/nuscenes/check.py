@@ -57,7 +57,7 @@ def missing_files(
     search = _Search(tables.dataroot, follow_links)
     faults = []
     for frame, data in _chosen(tables):
-        names = (data.filename, data.lidarseg)[: 2 if data.lidarseg else 1]
+        names = [data.filename, *filter(None, [data.lidarseg])]
         wrong = [search.refusal(name, data.token) for name in names]
         for text in filter(None, wrong):
             problems.add("file names", text, fatal=True)

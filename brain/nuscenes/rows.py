@@ -65,6 +65,7 @@ class Table(Generic[R]):
         self.path = folder / f"{name}.json"
         self.broken = False
         self._type = row
+        self._fields = msgspec.structs.fields(row)
         self._problems = problems
         self._at = 0
 
@@ -132,6 +133,7 @@ class Table(Generic[R]):
         *,
         row: int | None = None,
         token: object = None,
+        cost: str = "Such rows are left out",
     ) -> None:
         """Tells that a row refers to a row that does not exist.
 
@@ -141,13 +143,13 @@ class Table(Generic[R]):
             table: the table that should have it
             row (None): number of the row; None = where iteration is
             token (None): its token
+            cost: what is lost by it
         """
         self._problems.add(
             f"{key} in {self.name}.json",
             f"{self.where(row, token)}: {key} {value!r} is not in "
-            f"{table}.json. Such rows are left out; if they are many, the "
-            "tables do not belong together: take them all from the same "
-            "download.",
+            f"{table}.json. {cost}; if they are many, the tables do not "
+            "belong together: take them all from the same download.",
         )
 
     def dead_link(
@@ -227,12 +229,8 @@ class Table(Generic[R]):
     def _lenient(
         self, file: Any, place: _Place
     ) -> Iterator[tuple[int, list[R]]]:
-        file.seek(0)
-        before = file.read(place.offset)
+        line, column = _position(file, place.offset)
         text = io.TextIOWrapper(file, encoding="utf-8")
-        line = before.count(b"\n") + 1
-        column = place.offset - before.rfind(b"\n")
-        del before
         number = place.row - 1
         try:
             first, rows = place.row, []
@@ -256,9 +254,8 @@ class Table(Generic[R]):
             text.detach()
 
     def _convert(self, raw: Any, number: int) -> R | None:
-        fields = msgspec.structs.fields(self._type)
         if not isinstance(raw, dict):
-            keys = ", ".join(f.encode_name for f in fields if f.required)
+            keys = ", ".join(f.encode_name for f in self._fields if f.required)
             self._problems.add(
                 f"values in {self.name}.json",
                 f"{self.path}, row {number} is {str(raw)[:40]!r}, expected "
@@ -268,7 +265,7 @@ class Table(Generic[R]):
             return None
         token = raw.get("token")
         values = {}
-        for field in fields:
+        for field in self._fields:
             key = field.encode_name
             if key not in raw:
                 if field.required:
@@ -354,6 +351,19 @@ class Table(Generic[R]):
                     raise fault("expected ',' or ']'", at - 1)
         if next_character():
             raise fault("unexpected text after the list", at)
+
+
+def _position(file: Any, offset: int) -> tuple[int, int]:
+    """Moves to an offset; returns its line and column, from 1."""
+    file.seek(0)
+    line, start, at = 1, 0, 0
+    while at < offset:
+        window = file.read(min(_WINDOW, offset - at))
+        line += window.count(b"\n")
+        last = window.rfind(b"\n")
+        start = at + last + 1 if last >= 0 else start
+        at += len(window)
+    return line, offset - start + 1
 
 
 def _last_row_end(window: bytes) -> int:

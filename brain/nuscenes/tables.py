@@ -239,7 +239,9 @@ def _read_scenes(
     for row in scene_table:
         if logs and row.log_token not in logs:
             scene_table.dangling(
-                "log_token", row.log_token, "log", token=row.token
+                *("log_token", row.log_token, "log"),
+                token=row.token,
+                cost="Such scenes have no location and date",
             )
         rows.append(row)
     names = [row.name for row in rows]

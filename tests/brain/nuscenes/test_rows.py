@@ -147,10 +147,28 @@ def test_a_fault_in_a_large_file_is_found_without_reading_on(
 ) -> None:
     monkeypatch.setattr(rows, "_WINDOW", 100)
     monkeypatch.setattr(rows, "_LONGEST_ROW", 1000)
+    # what comes before is not read in one go to count its lines
+    sizes = []
+    place = rows._position
+
+    class Counted:
+        def __init__(self, file: Any) -> None:
+            self.seek = file.seek
+            self.file = file
+
+        def read(self, size: int) -> bytes:
+            sizes.append(size)
+            return bytes(self.file.read(size))
+
+    monkeypatch.setattr(
+        rows, "_position", lambda file, at: place(Counted(file), at)
+    )
     good = '{"token": "a"},\n'
     text = "[" + good * 50 + "{'bad'}," + good * 500 + "{}]"
     with pytest.raises(DatarootError, match="line 51, column 2"):
         read(tmp_path, text)
+    assert len(sizes) > 1
+    assert max(sizes) <= 100
 
 
 def test_faults_name_row_and_token_and_all_are_told(tmp_path: Path) -> None:

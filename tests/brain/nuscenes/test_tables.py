@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from raremine.brain.errors import DatarootError, RaremineError
+from raremine.brain.nuscenes import rows
 from raremine.brain.nuscenes.check import missing_files
 from raremine.brain.nuscenes.problems import Problems
 from raremine.brain.nuscenes.records import Tables
@@ -220,11 +221,30 @@ def test_an_unknown_attribute_costs_that_attribute(tiny: Dataroot) -> None:
     (line,) = problems.lines()
     assert "row 2" in line
     assert "attribute 'gone'" in line
+    assert "Such attributes are left out" in line
     assert tables.annotations is not None
     at = tables.annotations.token.index(
         tiny.tables["sample_annotation"][2]["token"]
     )
     assert tables.annotations.attributes[at] == ("vehicle.moving",)
+
+
+def test_every_unknown_attribute_is_counted(
+    tiny: Dataroot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "_WINDOW", 2000)
+    for row in tiny.tables["sample_annotation"][::2]:
+        row["attribute_tokens"] = ["gone"]
+    _, problems = read(tiny)
+    assert len(problems) == len(tiny.tables["sample_annotation"][::2])
+
+
+def test_a_scene_without_its_log_is_read(tiny: Dataroot) -> None:
+    tiny.tables["scene"][0]["log_token"] = "gone"
+    tables, problems = read(tiny)
+    assert [s.location for s in tables.scenes] == ["", "boston-seaport"]
+    (line,) = problems.lines()
+    assert "Such scenes have no location" in line
 
 
 def test_repeated_rows_change_nothing(tiny: Dataroot) -> None:
@@ -282,8 +302,8 @@ def test_what_converters_write_changes_nothing(tiny: Dataroot) -> None:
             )
     for row in tiny.tables["sample_annotation"]:
         row["visibility_token"] = row["visibility_token"] or None
-    for name, rows in tiny.tables.items():
-        tiny.table(name).write_text(json.dumps(rows, indent=1))
+    for name, content in tiny.tables.items():
+        tiny.table(name).write_text(json.dumps(content, indent=1))
     tables, problems = read(tiny, sweeps=2)
     assert not problems
     np.testing.assert_allclose(tables.ego_poses, whole.ego_poses, atol=1e-9)
@@ -311,8 +331,8 @@ def test_velocities_do_not_depend_on_the_order_of_rows(
     tiny: Dataroot,
 ) -> None:
     whole, _ = read(tiny)
-    rows = tiny.tables["sample_annotation"]
-    shuffled = [rows[at] for at in tiny.rng.permutation(len(rows))]
+    boxes = tiny.tables["sample_annotation"]
+    shuffled = [boxes[at] for at in tiny.rng.permutation(len(boxes))]
     tiny.table("sample_annotation").write_text(json.dumps(shuffled))
     tables, _ = read(tiny)
     assert whole.annotations is not None
@@ -380,7 +400,7 @@ def test_names_that_leave_the_dataroot_are_refused(
         tiny.data("sample-01", "CAM_BACK")["filename"] = name
     tiny.write()
     if labels:
-        rows = [
+        labelled = [
             {
                 "token": "1",
                 "sample_data_token": f"sample-0{at}-LIDAR_TOP",
@@ -388,7 +408,7 @@ def test_names_that_leave_the_dataroot_are_refused(
             }
             for at in range(2)
         ]
-        tiny.table("lidarseg").write_text(json.dumps(rows))
+        tiny.table("lidarseg").write_text(json.dumps(labelled))
     tables, problems = read(tiny)
     missing_files(tables, problems)
     with pytest.raises(DatarootError, match="2 problems") as raised:
