@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +22,7 @@ def copy_images(
 ) -> dict[str, str]:
     """Copies the images of keyframes, whole or not at all.
 
-    Those that are there with the same size are left as they are.
+    Those that are there with the same size and time are left as they are.
 
     Args:
         frames: the keyframes
@@ -57,17 +58,23 @@ def copy_images(
 def _copy(source: Path, target: Path) -> str:
     """Copies a file; returns why it could not be read, "" if it could."""
     try:
-        size = source.stat().st_size
-        if target.is_file() and target.stat().st_size == size:
+        own = source.stat()
+        if target.is_file() and _version(target.stat()) == _version(own):
             return ""
         content = source.read_bytes()
     except OSError as error:
         return f"the image cannot be read ({error.strerror})"
     try:
         write_whole(target, content)
+        os.utime(target, ns=(own.st_atime_ns, own.st_mtime_ns))
     except OSError as error:
         raise RaremineError(
             f"Cannot copy {source} to {target}: {error.strerror}. Free some "
             'space, choose another media_dir, or load with media="link".'
         ) from error
     return ""
+
+
+def _version(file: os.stat_result) -> tuple[int, int]:
+    """Tells a file from an earlier one of the same name."""
+    return file.st_size, file.st_mtime_ns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -584,9 +585,57 @@ def test_media_can_be_copied(tiny: Dataroot) -> None:
     for path in paths:
         name = path.relative_to(media).as_posix()
         assert path.read_bytes() == tiny.files[name]
-    before = {path: path.stat().st_mtime_ns for path in paths}
+    kept, stale = paths[:2]
+    inode = kept.stat().st_ino
+    # of the same size, but of another day
+    source = tiny.path / stale.relative_to(media)
+    content = source.read_bytes()[::-1]
+    source.write_bytes(content)
+    os.utime(source, (1, 1))
     load(tiny, media="copy", overwrite=True)
-    assert {path: path.stat().st_mtime_ns for path in paths} == before
+    assert kept.stat().st_ino == inode
+    assert stale.read_bytes() == content
+
+
+def test_an_image_that_cannot_be_copied_costs_that_image(
+    tiny: Dataroot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny.write()
+    bad = tiny.path / tiny.data("sample-00", "CAM_BACK")["filename"]
+    read_bytes = Path.read_bytes
+
+    def refuse(path: Path) -> bytes:
+        if path == bad:
+            raise PermissionError(13, "Permission denied")
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    dataset = load(tiny, media="copy")
+    status = all_slices(dataset).count_values("load_status")
+    assert status == {"ok": 41, "unreadable": 1}
+    (skipped,) = dataset.info["raremine"]["skipped"]
+    assert "Permission denied" in skipped["reason"]
+    (sample,) = all_slices(dataset).match(F("load_status") == "unreadable")
+    assert sample.filepath == str(bad)
+
+
+def test_ctrl_c_leaves_a_load_that_can_be_completed(tiny: Dataroot) -> None:
+    tiny.write()
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load(tiny, progress=stop, scenes="scene-0061")
+    assert fo.load_dataset(NAME).info["raremine"]["state"] == "loading"
+    dataset = load(tiny, append=True)
+    assert set(by_slice(dataset).values()) == {6}
+    assert dataset.info["raremine"]["state"] == "complete"
+    # one that was to replace another leaves that other
+    with pytest.raises(KeyboardInterrupt):
+        load(tiny, progress=stop, overwrite=True)
+    assert fo.list_datasets(f"{NAME}*") == [NAME]
+    assert len(fo.load_dataset(NAME)) == 6
 
 
 def test_lidarseg_labels_are_a_column_and_named_in_the_info(
