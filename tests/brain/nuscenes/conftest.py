@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -346,6 +347,16 @@ def _jpeg() -> bytes:
 def tiny(tmp_path: Path) -> Dataroot:
     """A tiny dataroot that is not written yet."""
     return Dataroot(tmp_path / "nuscenes")
+
+
+@pytest.fixture
+def no_loaded_datasets() -> Iterator[None]:
+    """Deletes the datasets of ``loading`` when a test is over."""
+    import fiftyone as fo
+
+    yield
+    for name in fo.list_datasets("loader-test*"):
+        fo.delete_dataset(name)
 
 
 @pytest.fixture(scope="module", params=["tiny", "world", "keyframe"])

@@ -427,9 +427,10 @@ def test_absent_files_are_found_without_asking_for_each(
     for row in gone:
         (tiny.path / row["filename"]).unlink()
     tables, problems = read(tiny)
-    for name in ("exists", "is_file", "stat"):
-        monkeypatch.setattr(Path, name, None)
-    faults = missing_files(tables, problems)
+    with monkeypatch.context() as patch:
+        for name in ("exists", "is_file", "stat"):
+            patch.setattr(Path, name, None)
+        faults = missing_files(tables, problems)
     assert {f.sample_data_token for f in faults} == {
         row["token"] for row in gone
     }
