@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -142,9 +143,9 @@ def test_jobs_are_drawn_as_they_are_needed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(pool, "_AHEAD", 10)
-    drawn = []
+    drawn: list[int] = []
 
-    def jobs():
+    def jobs() -> Iterator[int]:
         for number in range(200):
             drawn.append(number)
             yield number
