@@ -14,7 +14,10 @@ from pathlib import Path
 
 from bootstrap import ROOT
 
-PACKAGES = ("raremine.brain", "raremine.operators", "demo", "bootstrap")
+PACKAGES = (
+    *("raremine.brain", "raremine.operators"),
+    *("demo", "benchmarks", "bootstrap"),
+)
 
 
 def link_package(root: Path = ROOT) -> Path:
