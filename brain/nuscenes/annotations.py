@@ -5,9 +5,10 @@ Trainval has 1.17 million annotations: numbers are held as arrays, names once.
 
 from __future__ import annotations
 
-import operator
+from array import array
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -15,8 +16,17 @@ import msgspec
 import numpy as np
 
 from raremine.brain.nuscenes.geometry import not_rotations
+from raremine.brain.nuscenes.instance_links import (
+    InstanceLinks,
+    velocities,
+)
 from raremine.brain.nuscenes.problems import Problems
-from raremine.brain.nuscenes.rows import Quaternion, Table, Vector
+from raremine.brain.nuscenes.rows import (
+    Quaternion,
+    Table,
+    Vector,
+    number_rows,
+)
 
 
 class _Named(msgspec.Struct, gc=False):
@@ -51,12 +61,10 @@ class _Annotation(msgspec.Struct, gc=False):
     next: str = ""
 
 
+V = TypeVar("V")
+
 NEEDED = ("category", "instance", "sample_annotation")
 """Tables without which there is no ground truth."""
-
-MAX_GAP = 1.5
-"""Longest time between two keyframes that a velocity is taken over, in
-seconds, as in the devkit's ``box_velocity``."""
 
 
 @dataclass
@@ -123,7 +131,7 @@ def read_annotations(
                 "ground_truth=False.",
             )
             return None
-    names = _Attributes(
+    attributes = _Attributes(
         _optional(
             *(folder, "attribute", _Named, problems),
             "annotations are loaded without attributes",
@@ -134,9 +142,8 @@ def read_annotations(
         "visibility is left as its token",
     )
     category_of = _read_instances(folder, problems)
-    # one text per instance and level, not one per annotation
-    instance_of = {token: token for token in category_of}
-    level_of = {seen: level.get(seen, seen) for seen in ("", *level)}
+    instance_of = {token: at for at, token in enumerate(category_of)}
+    seen_of = {"": 0}
     place = {token: at for at, token in enumerate(timestamps)}
     kept = _Columns()
     table = Table(folder, "sample_annotation", _Annotation, problems)
@@ -155,75 +162,116 @@ def read_annotations(
             _dangling(table, "instance", row, at)
         if others:
             frames = [place[row.sample_token] for row in rows]
-        kept.number.extend(numbers)
-        kept.frame.extend(frames)
-        kept.instance += instances
-        kept.category += [category_of[token] for token in instances]
-        kept.token += [row.token for row in rows]
-        kept.attributes += names.of(table, numbers, rows)
-        kept.visibility += [
-            level_of.setdefault(row.visibility_token, row.visibility_token)
+        seen = [
+            seen_of.setdefault(row.visibility_token, len(seen_of))
             for row in rows
         ]
-        kept.prev += [row.prev for row in rows]
-        kept.next += [row.next for row in rows]
-        kept.center.append(_floats([row.translation for row in rows]))
-        kept.size.append(_floats([row.size for row in rows]))
-        kept.rotation.append(_floats([row.rotation for row in rows]))
-        kept.lidar += [row.num_lidar_pts for row in rows]
-        kept.radar += [row.num_radar_pts for row in rows]
+        kept.add(numbers, frames, instances, seen, rows)
+        kept.attributes.extend(attributes.of(table, numbers, rows))
     for wrong in not_rotations(_stacked(kept.rotation, 4)).tolist():
         table.fault(
             "rotation is the zero quaternion.",
             row=kept.number[wrong],
-            token=kept.token[wrong],
+            token=kept.tokens()[wrong],
         )
-    return kept.sorted(place, timestamps)
+    return kept.sorted(
+        place,
+        timestamps,
+        category_of,
+        attributes.names,
+        [level.get(token, token) for token in seen_of],
+    )
 
 
 class _Columns:
-    """Annotations as they are read; rows of chosen keyframes only."""
+    """Annotations as they are read; rows of chosen keyframes only.
+
+    What many share is a number here. Texts are packed batch by batch: one
+    row's few texts left behind among a batch's freed ones would slow every
+    later batch down.
+    """
 
     def __init__(self) -> None:
-        self.frame: list[int] = []
-        self.number: list[int] = []
-        self.lidar: list[int] = []
-        self.radar: list[int] = []
-        self.token: list[str] = []
-        self.instance: list[str] = []
-        self.category: list[str] = []
-        self.visibility: list[str] = []
-        self.prev: list[str] = []
-        self.next: list[str] = []
-        self.attributes: list[tuple[str, ...]] = []
+        self.frame = array("q")
+        self.number = array("q")
+        self.instance = array("q")
+        self.visibility = array("q")
+        self.attributes = array("q")
+        self.lidar = array("q")
+        self.radar = array("q")
         self.center: list[np.ndarray] = []
         self.size: list[np.ndarray] = []
         self.rotation: list[np.ndarray] = []
+        self._packed: list[bytes] = []
+        self._links = InstanceLinks()
+
+    def add(
+        self,
+        numbers: list[int],
+        frames: list[int],
+        instances: list[int],
+        visibility: list[int],
+        rows: list[_Annotation],
+    ) -> None:
+        """Takes a batch of rows, of which all but the attributes is known."""
+        tokens = [row.token for row in rows]
+        self.number.extend(numbers)
+        self.frame.extend(frames)
+        self.instance.extend(instances)
+        self.visibility.extend(visibility)
+        self.lidar.extend([row.num_lidar_pts for row in rows])
+        self.radar.extend([row.num_radar_pts for row in rows])
+        self.center.append(number_rows([r.translation for r in rows], 3))
+        self.size.append(number_rows([r.size for r in rows], 3))
+        self.rotation.append(number_rows([r.rotation for r in rows], 4))
+        self._links.add(
+            tokens, [row.prev for row in rows], [row.next for row in rows]
+        )
+        self._packed.append(msgspec.json.encode(tokens))
+
+    def tokens(self) -> list[str]:
+        """Returns the annotations' tokens."""
+        unpack = msgspec.json.Decoder(list[str]).decode
+        return list(chain.from_iterable(map(unpack, self._packed)))
 
     def sorted(
-        self, place: Mapping[str, int], timestamps: Mapping[str, int]
+        self,
+        place: Mapping[str, int],
+        timestamps: Mapping[str, int],
+        category_of: Mapping[str, str],
+        attributes: Sequence[tuple[str, ...]],
+        visibility: Sequence[str],
     ) -> Annotations:
-        """Returns them in order of keyframe, as arrays."""
-        frames = np.array(self.frame, dtype=np.int64)
+        """Returns them in order of keyframe.
+
+        Args:
+            place: position of each chosen keyframe
+            timestamps: their times in microseconds
+            category_of: category name by instance token, in the order that
+                the numbers in ``instance`` mean
+            attributes: what the numbers in ``attributes`` mean
+            visibility: what the numbers in ``visibility`` mean
+        """
+        frames = np.array(self.frame)
         stamps = np.array(list(timestamps.values()), dtype=np.int64)
         center = _stacked(self.center, 3)
-        seconds = stamps[frames] * 1e-6
-        velocity = _velocities(
-            self.token, self.prev, self.next, center, seconds
-        )
+        tokens = self.tokens()
+        before, after = self._links.rows(tokens)
+        velocity = velocities(before, after, center, stamps[frames] * 1e-6)
         order = np.argsort(frames, kind="stable")
         bounds = np.searchsorted(frames[order], np.arange(len(place) + 1))
+        instance = np.array(self.instance)[order]
         return Annotations(
-            token=_ordered(self.token, order),
-            instance=_ordered(self.instance, order),
-            category=_ordered(self.category, order),
-            attributes=_ordered(self.attributes, order),
-            visibility=_ordered(self.visibility, order),
+            token=_taken(tokens, order),
+            instance=_taken(list(category_of), instance),
+            category=_taken(list(category_of.values()), instance),
+            attributes=_taken(attributes, np.array(self.attributes)[order]),
+            visibility=_taken(visibility, np.array(self.visibility)[order]),
             center=center[order],
             size=_stacked(self.size, 3)[order],
             rotation=_stacked(self.rotation, 4)[order],
-            num_lidar_pts=np.array(self.lidar, dtype=np.int64)[order],
-            num_radar_pts=np.array(self.radar, dtype=np.int64)[order],
+            num_lidar_pts=np.array(self.lidar)[order],
+            num_radar_pts=np.array(self.radar)[order],
             velocity=velocity[order],
             rows={
                 token: slice(int(bounds[at]), int(bounds[at + 1]))
@@ -232,35 +280,33 @@ class _Columns:
         )
 
 
-def _floats(values: list[tuple[float, ...]]) -> np.ndarray:
-    return np.array(values, dtype=np.float64)
-
-
 def _stacked(parts: list[np.ndarray], width: int) -> np.ndarray:
     """Returns batches of rows as one array (n, width)."""
-    whole = [part.reshape(-1, width) for part in parts]
-    return np.concatenate([np.zeros((0, width)), *whole])
+    return np.concatenate([np.zeros((0, width)), *parts])
 
 
-def _ordered(values: list[Any], order: np.ndarray) -> list[Any]:
-    """Returns a list in another order."""
-    items = np.empty(len(values), dtype=object)
-    items[:] = values
-    return list(items[order])
+def _taken(values: Sequence[V], places: np.ndarray) -> list[V]:
+    """Returns the values at some places."""
+    return [values[place] for place in places.tolist()]
 
 
 class _Attributes:
-    """Names of attributes by the tokens that rows have."""
+    """Sets of attributes that rows have.
+
+    Attributes:
+        names: of the attributes of each set
+    """
 
     def __init__(self, name_of: Mapping[str, str]) -> None:
+        self.names: list[tuple[str, ...]] = []
         self._name_of = name_of
-        self._known: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._known: dict[tuple[str, ...], int] = {}
         self._lost: dict[tuple[str, ...], list[str]] = {}
 
     def of(
         self, table: Table, numbers: Sequence[int], rows: list[_Annotation]
-    ) -> list[tuple[str, ...]]:
-        """Returns the names of each row's attributes."""
+    ) -> list[int]:
+        """Returns the number of each row's set."""
         for tokens in {row.attribute_tokens for row in rows}:
             if tokens not in self._known:
                 self._learn(tokens)
@@ -277,7 +323,8 @@ class _Attributes:
 
     def _learn(self, tokens: tuple[str, ...]) -> None:
         name_of = self._name_of
-        self._known[tokens] = tuple(name_of[t] for t in tokens if t in name_of)
+        self._known[tokens] = len(self.names)
+        self.names.append(tuple(name_of[t] for t in tokens if t in name_of))
         lost = [t for t in tokens if t not in name_of]
         # without the table all are, and that has been told
         if lost and name_of:
@@ -292,7 +339,6 @@ def _dangling(
     table.dangling(key, value, target, row=number, token=row.token)
 
 
-V = TypeVar("V")
 _Numbered = list[tuple[int, _Annotation]]
 
 
@@ -354,48 +400,3 @@ def _read_instances(folder: Path, problems: Problems) -> dict[str, str]:
                 token=row.token,
             )
     return category_of
-
-
-def _velocities(
-    tokens: list[str],
-    prev: list[str],
-    next: list[str],
-    center: np.ndarray,
-    seconds: np.ndarray,
-) -> np.ndarray:
-    """Velocities (n, 3) in m/s by the rule of the devkit's ``box_velocity``.
-
-    The difference between the next and the previous annotation of the
-    instance; where one of them is missing, the current one takes its place;
-    NaN where both are, or where they lie too far apart in time.
-    """
-    own = np.arange(len(tokens))
-    first, last = _linked(tokens, prev, -1), _linked(tokens, next, 1)
-    both = (first >= 0) & (last >= 0)
-    first = np.where(first < 0, own, first)
-    last = np.where(last < 0, own, last)
-    gap = seconds[last] - seconds[first]
-    valid = (gap > 0) & (gap <= np.where(both, 2 * MAX_GAP, MAX_GAP))
-    distance = center[last] - center[first]
-    return np.where(
-        valid[:, None], distance / np.where(valid, gap, 1.0)[:, None], np.nan
-    )
-
-
-def _linked(tokens: list[str], links: list[str], step: int) -> np.ndarray:
-    """Returns the row that each link leads to, -1 for none.
-
-    Most tables list an instance's annotations one after the other, so the
-    neighbouring row is tried before a map of a million tokens is made.
-    """
-    count = len(tokens)
-    if step > 0:
-        near = [*map(operator.eq, links, tokens[1:]), False][:count]
-    else:
-        near = [False, *map(operator.eq, links[1:], tokens)][:count]
-    rows = np.where(near, np.arange(count) + step, -1)
-    far = [i for i in np.flatnonzero(rows < 0).tolist() if links[i]]
-    if far:
-        row_of = {token: row for row, token in enumerate(tokens)}
-        rows[far] = [row_of.get(links[i], -1) for i in far]
-    return rows

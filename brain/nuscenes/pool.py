@@ -10,8 +10,9 @@ import multiprocessing
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import TypeVar
 
 from raremine.brain.errors import RaremineError
@@ -105,7 +106,8 @@ def in_order(
     jobs = iter(jobs)
     try:
         while some := list(itertools.islice(jobs, _AT_ONCE)):
-            waiting.append(pool.submit(_do, function, some))
+            with _interrupts_held():
+                waiting.append(pool.submit(_do, function, some))
             if len(waiting) * _AT_ONCE >= _AHEAD * processes:
                 yield from waiting.popleft().result()
         while waiting:
@@ -131,6 +133,27 @@ def in_order(
 
 def _do(function: Callable[[Job], Result], jobs: list[Job]) -> list[Result]:
     return [function(job) for job in jobs]
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Lets Ctrl-C wait, also in processes that are started meanwhile.
+
+    A worker inherits this and keeps it: before it can ignore interrupts by
+    itself it imports modules, and would end with a traceback of its own.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    # where it has to start, it lets interrupts through again afterwards
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _ignore_interrupts() -> None:

@@ -149,7 +149,7 @@ def _read(
         raise
     tokens = {scene.token for scene in chosen}
     frames = {t: f for t, f in all_frames.items() if f.scene.token in tokens}
-    present, ego_index = read_sample_data(
+    present, pose_index = read_sample_data(
         folder,
         frames,
         all_frames.keys(),
@@ -160,7 +160,7 @@ def _read(
         problems,
     )
     ordered = list(frames.values())
-    ego_poses = read_ego_poses(folder, ego_index, problems)
+    ego_poses = read_ego_poses(folder, pose_index, problems)
     labels = read_lidarseg(folder, ordered, problems)
     annotations = None
     if ground_truth:

@@ -12,6 +12,7 @@ import pytest
 from raremine.brain.errors import DatarootError, RaremineError
 from raremine.brain.nuscenes import rows
 from raremine.brain.nuscenes.check import missing_files
+from raremine.brain.nuscenes.geometry import pose_matrix
 from raremine.brain.nuscenes.problems import Problems
 from raremine.brain.nuscenes.records import Tables
 from raremine.brain.nuscenes.tables import read_tables
@@ -343,6 +344,68 @@ def test_velocities_do_not_depend_on_the_order_of_rows(
     np.testing.assert_array_equal(
         tables.annotations.velocity[order], whole.annotations.velocity
     )
+
+
+@pytest.mark.parametrize("window", [200, 1500])
+def test_instances_are_followed_across_windows(
+    tiny: Dataroot, monkeypatch: pytest.MonkeyPatch, window: int
+) -> None:
+    whole, _ = read(tiny)
+    monkeypatch.setattr(rows, "_WINDOW", window)
+    tables, _ = read(tiny)
+    assert whole.annotations is not None
+    assert tables.annotations is not None
+    assert tables.annotations.token == whole.annotations.token
+    assert tables.annotations.instance == whole.annotations.instance
+    np.testing.assert_array_equal(
+        tables.annotations.velocity, whole.annotations.velocity
+    )
+
+
+def pose_of(tables: Tables, token: str) -> np.ndarray:
+    (data,) = (
+        data
+        for frame in tables.frames
+        for data in frame.data.values()
+        if data.token == token
+    )
+    return tables.ego_poses[data.ego]
+
+
+@pytest.mark.parametrize("order", ["same", "reversed", "shuffled", "moved"])
+def test_poses_belong_to_their_data_in_any_order(
+    tiny: Dataroot, monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    poses = tiny.tables["ego_pose"]
+    known = {
+        row["token"]: (row["translation"], row["rotation"]) for row in poses
+    }
+    if order == "reversed":
+        poses.reverse()
+    elif order == "shuffled":
+        tiny.rng.shuffle(poses)
+    elif order == "moved":  # all but the last stand where they are expected
+        poses.append(poses.pop(len(poses) // 2))
+    monkeypatch.setattr(rows, "_WINDOW", 1000)
+    tables, problems = read(tiny, radar=True)
+    assert not problems
+    for row in tiny.tables["sample_data"]:
+        if row["is_key_frame"]:
+            np.testing.assert_allclose(
+                pose_of(tables, row["token"]),
+                pose_matrix(*known[row["ego_pose_token"]]),
+                atol=1e-12,
+            )
+
+
+def test_data_may_share_an_ego_pose(tiny: Dataroot) -> None:
+    first = tiny.tables["sample_data"][0]["ego_pose_token"]
+    for row in tiny.tables["sample_data"]:
+        row["ego_pose_token"] = first
+    tables, problems = read(tiny)
+    assert not problems
+    assert tables.ego_poses.shape == (1, 4, 4)
+    assert np.isfinite(tables.ego_poses).all()
 
 
 def test_ego_poses_that_do_not_exist_are_nan(tiny: Dataroot) -> None:
