@@ -50,6 +50,15 @@ def tell(work: Callable[[], Mapping[str, Any]]) -> None:
     print(json.dumps(result))
 
 
+def cpu_seconds() -> float:
+    """Returns the processor time of this process and of its ended children."""
+    used = (
+        resource.getrusage(who)
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return sum(u.ru_utime + u.ru_stime for u in used)
+
+
 def machine(*packages: str) -> dict[str, Any]:
     """Describes where a benchmark ran.
 
