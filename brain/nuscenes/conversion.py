@@ -11,7 +11,7 @@ from raremine.brain.errors import RaremineError
 from raremine.brain.nuscenes.lidar import READERS
 from raremine.brain.nuscenes.pcd import clear_abandoned
 from raremine.brain.nuscenes.pool import in_order, pool_size
-from raremine.brain.nuscenes.records import Frame, Tables
+from raremine.brain.nuscenes.records import Frame, Tables, scene_data
 from raremine.brain.nuscenes.scene3d import plan_scene
 from raremine.brain.nuscenes.scene_writer import SceneResult, write_scene
 
@@ -43,14 +43,14 @@ def with_scenes(
 
     Yields:
         up to ``batch_size`` keyframes, in order, with what became of their
-        scene (None: it has no data of the 3D slice)
+        scene (None: it has no cloud)
 
     Raises:
         RaremineError: if a file cannot be written, or a worker was killed
     """
     _check_media_dir(tables, media_dir)
     has_scene = [
-        channel is not None and channel in f.data for f in tables.frames
+        scene_data(frame, channel) is not None for frame in tables.frames
     ]
     frames = [
         f for f, has in zip(tables.frames, has_scene, strict=True) if has
@@ -59,7 +59,7 @@ def with_scenes(
     plan = functools.partial(
         plan_scene,
         tables,
-        channel=channel or "",
+        channel=channel,
         media_dir=media_dir,
         absent=frozenset(absent),
         swept=any(any(f.sweeps.values()) for f in frames),

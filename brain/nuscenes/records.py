@@ -129,3 +129,22 @@ def slice_order(channel: str) -> tuple[int, str]:
     known = channel in CHANNEL_ORDER
     rank = CHANNEL_ORDER.index(channel) if known else len(CHANNEL_ORDER)
     return rank, channel
+
+
+def scene_data(frame: Frame, channel: str | None) -> SensorData | None:
+    """Returns the data that a keyframe's 3D sample is made for.
+
+    Where the sensor that the 3D slice is named after has none, that of
+    another LiDAR, or else of a radar.
+
+    Args:
+        frame: the keyframe
+        channel: the channel of the 3D slice, None = no such slice
+    """
+    if channel is None or channel in frame.data:
+        return frame.data.get(channel or "")
+    for modality in ("lidar", "radar"):
+        for data in frame.data.values():
+            if data.calibration.modality == modality:
+                return data
+    return None

@@ -23,7 +23,14 @@ from raremine.brain.nuscenes.cuboids import (
     database_id,
 )
 from raremine.brain.nuscenes.geometry import invert_pose, is_known
-from raremine.brain.nuscenes.records import Frame, Scene, SensorData, Tables
+from raremine.brain.nuscenes.lidar import READERS
+from raremine.brain.nuscenes.records import (
+    Frame,
+    Scene,
+    SensorData,
+    Tables,
+    scene_data,
+)
 from raremine.brain.nuscenes.sample_values import Label, Pose, SampleValues
 from raremine.brain.nuscenes.scene3d import (
     SceneResult,
@@ -98,10 +105,11 @@ class SampleMaker:
                 in_global = np.full((4, 4), np.nan)
             drawing.enter(frame, in_global)
             group = []
-            for channel, data in frame.data.items():
+            own = scene_data(frame, self.channel_3d)
+            for data in frame.data.values():
                 modality = data.calibration.modality
                 values: SampleValues | None = None
-                if channel == self.channel_3d and scene is not None:
+                if data is own and scene is not None:
                     values = self._cloud(frame, data, scene)
                     drawing.add_cloud(values)
                 elif modality == "camera" and data.token not in self.absent:
@@ -131,6 +139,8 @@ class SampleMaker:
         path = fos.normalize_path(str(scene.path))
         values = _sample(frame, data, path, _media_type(scene.path.suffix))
         channel = data.calibration.channel
+        assert self.channel_3d is not None
+        values.channel = self.channel_3d
         if data.token in self.absent:
             status, reason = "missing", "there is no such file"
         elif channel in scene.failed:
@@ -138,6 +148,11 @@ class SampleMaker:
         else:
             status, reason = "ok", ""
         notes = [reason] if reason else []
+        if channel != self.channel_3d:
+            notes.append(
+                f"the tables have no {self.channel_3d} for this keyframe; "
+                f"its scene has {', '.join(_scene_channels(frame))}"
+            )
         for other, text in {**scene.failed, **scene.partial}.items():
             kind = "unreadable" if other in scene.failed else "partial"
             self.faults.append(
@@ -321,6 +336,14 @@ class _Drawing:
 def _note(values: SampleValues, reason: str) -> None:
     known = values.fields.get("load_reason")
     values.fields["load_reason"] = f"{known}; {reason}" if known else reason
+
+
+def _scene_channels(frame: Frame) -> list[str]:
+    return [
+        channel
+        for channel, data in frame.data.items()
+        if data.calibration.modality in READERS
+    ]
 
 
 def _sample(

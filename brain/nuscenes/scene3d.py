@@ -13,7 +13,12 @@ from raremine.brain.nuscenes.geometry import (
     world_pose,
 )
 from raremine.brain.nuscenes.lidar import READERS
-from raremine.brain.nuscenes.records import Frame, SensorData, Tables
+from raremine.brain.nuscenes.records import (
+    Frame,
+    SensorData,
+    Tables,
+    scene_data,
+)
 from raremine.brain.nuscenes.scene_writer import (
     LABEL_COLUMN,
     CloudJob,
@@ -75,7 +80,7 @@ def sensor_to_world(
 def plan_scene(
     tables: Tables,
     frame: Frame,
-    channel: str,
+    channel: str | None,
     media_dir: Path,
     absent: frozenset[str] = frozenset(),
     *,
@@ -87,7 +92,8 @@ def plan_scene(
     Args:
         tables: the tables
         frame: the keyframe
-        channel: the channel that the 3D slice is named after
+        channel: the channel that the 3D slice is named after; the keyframe
+            has data of it or of another LiDAR or radar
         media_dir: where to write; below it, files lie like in the dataroot
         absent: sample_data tokens whose files do not exist
         swept (False): whether LiDAR clouds have the column of time lags
@@ -98,6 +104,8 @@ def plan_scene(
     Returns:
         the job
     """
+    own = scene_data(frame, channel)
+    assert own is not None
     world = world_frame(tables, frame)
     clouds, suffix = [], ""
     for name, data in frame.data.items():
@@ -125,9 +133,8 @@ def plan_scene(
         clouds.append(
             CloudJob(name, modality, parts, target, with_lag, with_labels)
         )
-        suffix += kind if name == channel else f".{name.lower()}{kind}"
-    stem = _stem(frame.data[channel].filename)
-    target = media_dir / (stem + suffix + ".fo3d")
+        suffix += kind if data is own else f".{name.lower()}{kind}"
+    target = media_dir / (_stem(own.filename) + suffix + ".fo3d")
     return SceneJob(target, tuple(clouds), scene_template())
 
 

@@ -15,7 +15,12 @@ from raremine.brain.columns import all_slices
 from raremine.brain.errors import RaremineError
 from raremine.brain.nuscenes.check import Fault
 from raremine.brain.nuscenes.fields import GROUND_TRUTH, declare_fields
-from raremine.brain.nuscenes.records import Frame, Tables, slice_order
+from raremine.brain.nuscenes.records import (
+    Frame,
+    Tables,
+    scene_data,
+    slice_order,
+)
 from raremine.brain.nuscenes.samples import pinhole
 
 INFO_KEY = "raremine"
@@ -129,13 +134,13 @@ def new_frames(
 
 def _sample_counts(tables: Tables, absent: Collection[str]) -> dict[str, int]:
     """Returns how many samples each keyframe's group will have."""
-    slices = _slices(tables)
+    channel_3d = slice_3d(tables)
     return {
         frame.token: sum(
-            slices.get(channel) == "3d"
-            or (slices.get(channel) == "image" and data.token not in absent)
-            for channel, data in frame.data.items()
+            data.calibration.modality == "camera" and data.token not in absent
+            for data in frame.data.values()
         )
+        + (scene_data(frame, channel_3d) is not None)
         for frame in tables.frames
     }
 

@@ -145,6 +145,8 @@ def _read(
         raise
     except RaremineError:
         # what was asked for may be missing because a table is broken
+        if problems.lines(fatal=True):
+            _tell_absent(folder, ("sample_data", "ego_pose"), problems)
         problems.raise_fatal()
         raise
     tokens = {scene.token for scene in chosen}
@@ -187,6 +189,16 @@ def _read(
         annotations=annotations,
         lidarseg=labels,
     )
+
+
+def _tell_absent(
+    folder: Path, names: Iterable[str], problems: Problems
+) -> None:
+    """Tells which tables do not exist, of those not yet looked at."""
+    for name in names:
+        table = Table(folder, name, msgspec.Struct, problems)
+        if not table.path.is_file():
+            next(table.batches(), None)
 
 
 def version_folder(dataroot: Path, version: str) -> Path:
@@ -316,6 +328,9 @@ def _read_samples(
     links: dict[str, tuple[int, str, str]] = {}
     for at, row in enumerate(table):
         scene = scene_of.get(row.scene_token)
+        if scene is None and not scene_of:
+            # every row would be told, and why is told already
+            continue
         if scene is None:
             table.dangling(
                 "scene_token", row.scene_token, "scene", token=row.token

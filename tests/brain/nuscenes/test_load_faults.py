@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from raremine.brain.nuscenes.loader import load_nuscenes
 from raremine.brain.nuscenes.store import all_slices
 
 from .conftest import VERSION, Dataroot
-from .loading import NAME, by_slice, load
+from .loading import NAME, by_slice, contents, load
 
 pytestmark = pytest.mark.usefixtures("no_loaded_datasets")
 
@@ -159,6 +160,58 @@ def test_damaged_and_missing_clouds_keep_their_cuboids(
         for sample in (damaged, missing):
             assert len(sample.ground_truth.detections) > 20
             assert fo.Scene.from_fo3d(sample.filepath).children == []
+
+
+def second_lidar(tiny: Dataroot) -> None:
+    """Mounts LIDAR_SIDE beside LIDAR_TOP; it measures the same points."""
+    for table in ("sensor", "calibrated_sensor", "sample_data"):
+        for row in list(tiny.tables[table]):
+            if "LIDAR_TOP" in row["token"]:
+                text = json.dumps(row).replace("LIDAR_TOP", "LIDAR_SIDE")
+                own = json.loads(text)
+                tiny.tables[table].append(own)
+                if table == "sample_data":
+                    own["ego_pose_token"] = row["ego_pose_token"]
+                    own["sample_token"] = row["sample_token"]
+                    source = tiny.files[row["filename"]]
+                    tiny.files[own["filename"]] = source
+
+
+def test_another_lidar_stands_in_where_the_first_has_no_data(
+    tiny: Dataroot,
+) -> None:
+    second_lidar(tiny)
+    gone = tiny.data("sample-01", "LIDAR_TOP")
+    tiny.tables["sample_data"].remove(gone)
+    tiny.write()
+    dataset = load(tiny)
+    assert set(by_slice(dataset).values()) == {6}
+    dataset.group_slice = "LIDAR_TOP"
+    scenes = {sample.sample_token: sample for sample in dataset}
+    left = scenes["sample-01"]
+    shown = fo.Scene.from_fo3d(left.filepath).children
+    assert [cloud.name for cloud in shown] == ["LIDAR_SIDE"]
+    assert left.load_status == "ok"
+    assert "no LIDAR_TOP for this keyframe" in left.load_reason
+    assert "LIDAR_SIDE" in left.load_reason
+    assert len(left.ground_truth.detections) > 20
+    both = fo.Scene.from_fo3d(scenes["sample-00"].filepath).children
+    assert [cloud.name for cloud in both] == ["LIDAR_TOP", "LIDAR_SIDE"]
+    assert scenes["sample-00"].load_reason is None
+    # complete: loading again adds and changes nothing
+    before = contents(dataset)
+    assert contents(load(tiny, append=True)) == before
+
+
+def test_a_keyframe_without_any_cloud_has_no_3d_sample(
+    tiny: Dataroot,
+) -> None:
+    tiny.tables["sample_data"].remove(tiny.data("sample-01", "LIDAR_TOP"))
+    tiny.write()
+    dataset = load(tiny)
+    counts = by_slice(dataset)
+    assert counts.pop("LIDAR_TOP") == 5
+    assert set(counts.values()) == {6}
 
 
 def test_rows_of_nothing_are_left_out_and_told(

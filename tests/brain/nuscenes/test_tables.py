@@ -90,6 +90,20 @@ def test_all_that_is_wrong_is_told_at_once(tiny: Dataroot) -> None:
         assert part in told
 
 
+def test_without_scenes_the_other_absent_tables_are_told(
+    tiny: Dataroot,
+) -> None:
+    tiny.write()
+    for name in ("scene", "sample_data", "ego_pose"):
+        tiny.table(name).unlink()
+    with pytest.raises(DatarootError) as raised:
+        read_tables(tiny.path, VERSION, problems=Problems(strict=True))
+    told = str(raised.value)
+    assert "has 3 problems" in told
+    for name in ("scene", "sample_data", "ego_pose"):
+        assert f"{name}.json does not exist" in told
+
+
 def test_many_problems_of_a_kind_are_counted(tiny: Dataroot) -> None:
     for row in tiny.tables["sample_annotation"]:
         row["size"] = [1]
