@@ -46,6 +46,19 @@ class Detector(Protocol):
 
 
 @runtime_checkable
+class PreparingDetector(Detector, Protocol):
+    """A detector whose images other threads can make ready for it."""
+
+    def prepare(self, image: np.ndarray) -> Any:
+        """Makes one RGB image ready; safe in any thread, holds no image."""
+        ...
+
+    def detect_prepared(self, prepared: Sequence[Any]) -> list[DetectedBoxes]:
+        """Detects on what ``prepare`` made, one result an image."""
+        ...
+
+
+@runtime_checkable
 class Embedder(Protocol):
     """Maps image crops and texts into one vector space."""
 
@@ -64,6 +77,19 @@ class Embedder(Protocol):
 
     def identity(self) -> dict[str, Any]:
         """Returns what makes this model's results: names, hashes, settings."""
+        ...
+
+
+@runtime_checkable
+class PreparingEmbedder(Embedder, Protocol):
+    """An embedder whose crops other threads can make ready for it."""
+
+    def prepare(self, crop: np.ndarray) -> Any:
+        """Makes one RGB crop ready; safe in any thread."""
+        ...
+
+    def embed_prepared(self, prepared: Sequence[Any]) -> np.ndarray:
+        """Embeds what ``prepare`` made → (n, dim) float32."""
         ...
 
 
