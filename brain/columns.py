@@ -254,7 +254,14 @@ def write_objects(
     batch: list[UpdateOne] = []
     ids: list[str] = []
     for sample_id, rows in rows_of_sample.items():
-        batch.append(_update(field, sample_id, rows, table.label_id, plain))
+        batch.append(
+            object_update(
+                field,
+                sample_id,
+                [str(table.label_id[row]) for row in rows],
+                {n: [v[row] for row in rows] for n, v in plain.items()},
+            )
+        )
         ids.append(sample_id)
         if len(batch) >= WRITE_BATCH:
             dataset._bulk_write(batch, ids=ids)
@@ -263,18 +270,25 @@ def write_objects(
         dataset._bulk_write(batch, ids=ids)
 
 
-def _update(
+def object_update(
     field: str,
     sample_id: str,
-    rows: Sequence[int],
-    label_ids: np.ndarray,
+    label_ids: Sequence[str],
     columns: Mapping[str, Sequence[Any]],
 ) -> UpdateOne:
+    """Returns the one operation that writes an image's object columns.
+
+    Args:
+        field: the detections field
+        sample_id: the image
+        label_ids: k of its labels
+        columns: attribute name → k values that MongoDB takes as they are
+    """
     changes: dict[str, Any] = {"last_modified_at": datetime.now(timezone.utc)}
     filters: list[Mapping[str, Any]] = []
-    for number, row in enumerate(rows):
-        key = f"o{number}"
-        filters.append({f"{key}._id": ObjectId(str(label_ids[row]))})
+    for row, label_id in enumerate(label_ids):
+        key = f"o{row}"
+        filters.append({f"{key}._id": ObjectId(label_id)})
         for name, values in columns.items():
             changes[f"{field}.detections.$[{key}].{name}"] = values[row]
     return UpdateOne(

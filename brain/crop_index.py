@@ -11,7 +11,7 @@ are encoded by the embedder that made the vectors, local ones included.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from fiftyone.brain.internal.core.lancedb import (
 )
 
 from raremine.brain.errors import MissingStageError, RaremineError
+from raremine.brain.id_set import IdSet
 from raremine.brain.objects import ObjectTable
 
 
@@ -46,6 +47,7 @@ class CropIndexConfig(LanceDBSimilarityConfig):
         index_dir (None): LanceDB's folder
         embedder (None): model, pretrained: how to load the text encoder
         params (None): every parameter that decided the vectors
+        dtype ("float32"): how vectors are stored, or "float16"
         **kwargs: as for FiftyOne's LanceDB backend
     """
 
@@ -54,8 +56,10 @@ class CropIndexConfig(LanceDBSimilarityConfig):
         index_dir: str | None = None,
         embedder: Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
+        dtype: str = "float32",
         **kwargs: Any,
     ) -> None:
+        self.dtype = dtype
         self.index_dir = index_dir or str(raremine_home() / "lancedb")
         self.embedder = dict(embedder or {})
         self.params = dict(params or {})
@@ -124,19 +128,8 @@ class CropIndexResults(LanceDBSimilarityIndex):
             warn_existing (False): accepted for FiftyOne's interface
             reload (True): whether to refresh the current view
         """
-        import pyarrow as pa
-
         ids = sample_ids if label_ids is None else label_ids
-        vectors = np.ascontiguousarray(embeddings, dtype=np.float32)
-        rows = pa.table(
-            {
-                "id": pa.array([str(i) for i in ids]),
-                "sample_id": pa.array([str(i) for i in sample_ids]),
-                "vector": pa.FixedSizeListArray.from_arrays(
-                    pa.array(vectors.reshape(-1)), vectors.shape[1]
-                ),
-            }
-        )
+        rows = self._rows(embeddings, sample_ids, ids)
         if self._table is None:
             self._table = self._db.create_table(self.config.table_name, rows)
         else:
@@ -146,6 +139,53 @@ class CropIndexResults(LanceDBSimilarityIndex):
             merge.when_not_matched_insert_all().execute(rows)
         if reload:
             self.reload()
+
+    def append(
+        self,
+        vectors: np.ndarray,
+        sample_ids: Sequence[str],
+        label_ids: Sequence[str],
+    ) -> None:
+        """Adds vectors of labels that have none, whatever is there already.
+
+        ``add_to_index`` looks through the whole table for each batch; this
+        takes the same time for the first and for the millionth.
+
+        Args:
+            vectors: (n, d) float
+            sample_ids: n sample ids
+            label_ids: n label ids, none of them in the index
+        """
+        rows = self._rows(vectors, sample_ids, label_ids)
+        if self._table is None:
+            self._table = self._db.create_table(self.config.table_name, rows)
+        else:
+            self._table.add(rows)
+
+    def _rows(
+        self,
+        vectors: np.ndarray,
+        sample_ids: Sequence[str],
+        label_ids: Sequence[str],
+    ) -> Any:
+        import pyarrow as pa
+
+        dtype = np.dtype(self.config.dtype)
+        vectors = np.ascontiguousarray(vectors, dtype=dtype)
+        return pa.table(
+            {
+                "id": pa.array([str(i) for i in label_ids]),
+                "sample_id": pa.array([str(i) for i in sample_ids]),
+                "vector": pa.FixedSizeListArray.from_arrays(
+                    pa.array(vectors.reshape(-1)), vectors.shape[1]
+                ),
+            }
+        )
+
+    def clear(self) -> None:
+        """Removes all vectors; the index stays."""
+        self.cleanup()
+        self.reload()
 
     def remove_from_index(
         self,
@@ -176,14 +216,23 @@ class CropIndexResults(LanceDBSimilarityIndex):
         ids = np.array(arrow["id"].to_pylist(), dtype=str)
         column = arrow["vector"].combine_chunks()
         vectors = column.flatten().to_numpy(zero_copy_only=False)
+        vectors = vectors.astype(np.float32, copy=False)
         return ids, vectors.reshape(len(ids), arrow["vector"].type.list_size)
 
     def stored_ids(self) -> set[str]:
         """Returns the label ids that have a vector."""
+        return set(self._stored())
+
+    def stored_set(self) -> IdSet:
+        """Returns the label ids that have a vector, packed."""
+        return IdSet(self._stored())
+
+    def _stored(self) -> Iterator[str]:
         if self._table is None:
-            return set()
+            return
         rows = self._table.search().select(["id"]).limit(None).to_arrow()
-        return set(rows["id"].to_pylist())
+        for one in rows["id"]:
+            yield one.as_py()
 
     def get_model(self) -> Any:
         """Returns the text encoder of the embedder that made the vectors."""
@@ -228,6 +277,7 @@ def create_index(
     embedder: Mapping[str, Any] | None,
     params: Mapping[str, Any],
     index_dir: str | None = None,
+    dtype: str = "float32",
 ) -> CropIndexResults:
     """Creates an empty index on the dataset.
 
@@ -238,6 +288,7 @@ def create_index(
         embedder: model, pretrained to load again for text queries, or None
         params: what decides the vectors
         index_dir (None): LanceDB's folder, None = ``raremine_home()``
+        dtype ("float32"): how vectors are stored, or "float16"
     """
     index: CropIndexResults = fob.compute_similarity(
         dataset,
@@ -251,6 +302,7 @@ def create_index(
         index_dir=index_dir,
         embedder=embedder,
         params=params,
+        dtype=dtype,
     )
     index.config.supports_prompts = embedder is not None
     index._model = None

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import fiftyone as fo
 import fiftyone.core.fields as fof
-import numpy as np
 
-from raremine.brain.columns import (
-    Scope,
-    declare_columns,
-    has_objects,
-    read_objects,
-    resolve,
-    write_objects,
-)
+from raremine.brain.columns import Scope, declare_columns, has_objects, resolve
 from raremine.brain.crop_index import (
     CropIndexConfig,
     CropIndexResults,
@@ -24,14 +15,25 @@ from raremine.brain.crop_index import (
     open_index,
 )
 from raremine.brain.errors import MissingStageError, RaremineError
+from raremine.brain.id_set import IdSet, label_ids
 from raremine.brain.models.protocols import Embedder
-from raremine.brain.objects import ObjectTable
 from raremine.brain.progress import Progress, ProgressArgument
-from raremine.brain.stream.batches import crop_batches, image_objects
+from raremine.brain.stream.crops import SMALLEST_SIDE, CropRule
+from raremine.brain.stream.engine import Engine
+from raremine.brain.stream.results import ResultStore
+from raremine.brain.stream.running import stream_into
+from raremine.brain.stream.source import (
+    chosen_labels,
+    images_of,
+    objects_to_embed,
+)
 from raremine.brain.summary import StageSummary
 
 CHUNK = 2048
 """Vectors appended in one go: the most that a kill can lose."""
+
+IMAGES = 512
+"""Images written in one go, where they have few objects."""
 
 
 def embed(
@@ -41,7 +43,9 @@ def embed(
     field: str = "objects",
     brain_key: str = "objects_clip",
     padding: float = 0.05,
+    min_size: float = SMALLEST_SIDE,
     normalize: bool = True,
+    dtype: str = "float32",
     loader: Mapping[str, Any] | None = None,
     index_dir: str | None = None,
     overwrite: bool = False,
@@ -60,174 +64,192 @@ def embed(
             f"'{field}'; run detect_objects first, or name a field that has "
             "detections (such as ground_truth)."
         )
-    params = {
-        "embedder": embedder.identity(),
-        "padding": padding,
-        "normalize": normalize,
-        "field": field,
-    }
-    table = read_objects(scope, field, ["bounding_box", "embedding_status"])
-    index = _index(
-        scope, field, brain_key, params, loader, index_dir, overwrite, table
+    rule = CropRule(padding, min_size)
+    chosen = chosen_labels(scope, field)
+    index = prepare_index(
+        scope,
+        embedder,
+        field=field,
+        brain_key=brain_key,
+        rule=rule,
+        normalize=normalize,
+        dtype=dtype,
+        loader=loader,
+        index_dir=index_dir,
+        overwrite=overwrite,
+        chosen=chosen,
     )
-    _declare(scope.dataset, field)
-    have = index.stored_ids()
-    missing = np.array([i not in have for i in table.label_id], dtype=bool)
-    todo = table.take(missing)
-    # an interrupted run may have stored vectors and not said so
-    unsaid = table.take(~missing & (table["embedding_status"] != "ok"))
-    _write_status(scope.dataset, field, unsaid, range(len(unsaid)), {})
-
-    reasons: dict[int, str] = {}
-    done = 0
-
-    def failed(row: int, path: str, reason: str) -> None:
-        reasons[row] = reason
-        summary.fail(path, reason)
-
-    def flush(rows: list[int], vectors: list[np.ndarray]) -> None:
-        if rows:
-            index.add_to_index(
-                np.concatenate(vectors),
-                list(todo.sample_id[rows]),
-                label_ids=list(todo.label_id[rows]),
-                overwrite=False,
-                reload=False,
-            )
-        _write_status(scope.dataset, field, todo, rows, reasons)
-        reasons.clear()
-
-    with Progress(len(todo), "Embedding objects", progress) as bar:
-        rows: list[int] = []
-        vectors: list[np.ndarray] = []
-        for batch in crop_batches(
-            image_objects(scope, todo),
-            embedder.batch_size,
-            padding=padding,
-            on_failure=failed,
-            workers=workers,
-        ):
-            features = embedder.embed_images([crop for _, crop in batch])
-            for (row, _), vector in zip(batch, features, strict=True):
-                if not np.isfinite(vector).all():
-                    failed(row, todo.label_id[row], "vector is not finite")
-                    continue
-                rows.append(row)
-                vectors.append(_unit(vector, normalize)[None])
-                done += 1
-            if len(rows) >= CHUNK:
-                flush(rows, vectors)
-                rows, vectors = [], []
-            bar.add(len(batch))
-        flush(rows, vectors)
+    done = index.stored_set()
+    asked = label_ids(scope.images, field) if chosen is None else chosen
+    store = ResultStore(
+        scope.dataset,
+        field,
+        index=index,
+        normalize=normalize,
+        embedded=summary,
+    )
+    images = images_of(scope.images.exists(field))
+    engine = Engine(embedder=embedder, rule=rule, workers=workers)
+    jobs = objects_to_embed(
+        images, field, chosen=chosen, done=done, unsaid=store.say_embedded
+    )
+    with Progress(len(asked - done), "Embedding objects", progress) as bar:
+        stream_into(
+            store, engine.run(jobs), IMAGES, bar, vectors=CHUNK, objects=True
+        )
     index.reload()
     summary.count(
-        objects=done,
-        skipped=int((~missing).sum()),
+        objects=store.vectors,
+        skipped=len(asked & done),
+        too_small=store.skipped,
         dim=int(embedder.dim),
     )
     return summary.to_dict()
 
 
-def _index(
+def prepare_index(
     scope: Scope,
+    embedder: Embedder,
+    *,
     field: str,
     brain_key: str,
-    params: Mapping[str, Any],
+    rule: CropRule,
+    normalize: bool,
+    dtype: str,
     loader: Mapping[str, Any] | None,
     index_dir: str | None,
     overwrite: bool,
-    table: ObjectTable,
+    chosen: IdSet | None = None,
 ) -> CropIndexResults:
-    """Opens the index without the vectors that are to be redone."""
-    dataset = scope.dataset
-    if dataset.has_brain_run(brain_key):
-        config = dataset.get_brain_info(brain_key).config
-        if not isinstance(config, CropIndexConfig):
-            raise RaremineError(
-                f"Brain key '{brain_key}' of dataset '{dataset.name}' "
-                f"belongs to a '{config.type}' run of another kind; choose "
-                "another key."
-            )
-        changed = sorted(
-            k for k in params if params[k] != config.params.get(k)
+    """Opens or makes the index, without the vectors that are to be redone.
+
+    Args:
+        scope: the images
+        embedder: the embedder
+        field: the detections field, which gets the columns of embedding
+        brain_key: the index's brain key
+        rule: which objects have a crop, and how it is cut
+        normalize: whether vectors have length one
+        dtype: how vectors are stored, "float32" or "float16"
+        loader: how another process loads the text encoder
+        index_dir: LanceDB's folder for a new index
+        overwrite: whether to remove the vectors of these objects
+        chosen (None): the only labels in question, None = all of the images
+
+    Raises:
+        RaremineError: if the key or the vectors belong to something else
+    """
+    if dtype not in ("float32", "float16"):
+        raise RaremineError(
+            f"dtype='{dtype}' cannot be stored; give 'float32' or 'float16'."
         )
-        if changed and not overwrite:
-            raise RaremineError(
-                f"Embeddings '{brain_key}' of dataset '{dataset.name}' were "
-                f"made with other settings ({', '.join(changed)}). Pass "
-                "overwrite=True to redo them, or another brain_key to keep "
-                "both."
-            )
-        index = open_index(dataset, brain_key)
-        everything = set(read_objects(dataset, field).label_id)
-        stored = index.stored_ids()
-        others = (stored & everything) - set(table.label_id)
-        if changed and others:
-            raise RaremineError(
-                f"Embeddings '{brain_key}' of dataset '{dataset.name}' also "
-                f"hold {len(others)} objects outside this view, made with "
-                f"other settings ({', '.join(changed)}). Pass the whole "
-                "dataset, or another brain_key."
-            )
-        # labels that were deleted since would answer similarity queries
-        gone = stored - everything
-        if overwrite:
-            gone |= set(table.label_id)
-        if not changed:
-            index.remove_from_index(label_ids=sorted(gone))
-            if loader and index.config.embedder != dict(loader):
-                # the same weights, found elsewhere now
-                index.config.embedder = dict(loader)
-                index.save_config()
-            return index
-        dataset.delete_brain_run(brain_key)
-    return create_index(
-        dataset,
-        field,
-        brain_key,
-        embedder=loader,
-        params=params,
-        index_dir=index_dir,
-    )
-
-
-def _unit(vector: np.ndarray, normalize: bool) -> np.ndarray:
-    if not normalize:
-        return vector
-    length = float(np.linalg.norm(vector))
-    return vector / length if length else vector
-
-
-def _declare(dataset: fo.Dataset, field: str) -> None:
+    params = {
+        "embedder": embedder.identity(),
+        "padding": rule.padding,
+        "normalize": normalize,
+        "field": field,
+        # only where they differ from what was always so
+        **({"dtype": dtype} if dtype != "float32" else {}),
+        **(
+            {"min_size": rule.min_size}
+            if rule.min_size != SMALLEST_SIDE
+            else {}
+        ),
+    }
+    index = None
+    if scope.dataset.has_brain_run(brain_key):
+        index = _existing(
+            scope, field, brain_key, params, loader, overwrite, chosen
+        )
+    if index is None:
+        index = create_index(
+            scope.dataset,
+            field,
+            brain_key,
+            embedder=loader,
+            params=params,
+            index_dir=index_dir,
+            dtype=dtype,
+        )
     declare_columns(
-        dataset,
+        scope.dataset,
         field,
         {
             "embedding_status": fof.StringField,
             "embedding_reason": fof.StringField,
         },
     )
+    return index
 
 
-def _write_status(
-    dataset: fo.Dataset,
+def _existing(
+    scope: Scope,
     field: str,
-    table: ObjectTable,
-    done: Iterable[int],
-    reasons: Mapping[int, str],
-) -> None:
-    rows = np.array(sorted([*done, *reasons]), dtype=int)
-    if not len(rows):
-        return
-    write_objects(
-        dataset,
-        field,
-        table.take(rows),
-        {
-            "embedding_status": [
-                "failed" if r in reasons else "ok" for r in rows
-            ],
-            "embedding_reason": [reasons.get(r) for r in rows],
-        },
+    brain_key: str,
+    params: Mapping[str, Any],
+    loader: Mapping[str, Any] | None,
+    overwrite: bool,
+    chosen: IdSet | None,
+) -> CropIndexResults | None:
+    """Opens the index that is there; None if it had to be deleted."""
+    dataset = scope.dataset
+    config = dataset.get_brain_info(brain_key).config
+    if not isinstance(config, CropIndexConfig):
+        raise RaremineError(
+            f"Brain key '{brain_key}' of dataset '{dataset.name}' "
+            f"belongs to a '{config.type}' run of another kind; choose "
+            "another key."
+        )
+    changed = sorted(
+        k
+        for k in {*params, *config.params}
+        if params.get(k) != config.params.get(k)
     )
+    if changed and not overwrite:
+        raise RaremineError(
+            f"Embeddings '{brain_key}' of dataset '{dataset.name}' were "
+            f"made with other settings ({', '.join(changed)}). Pass "
+            "overwrite=True to redo them, or another brain_key to keep "
+            "both."
+        )
+    index = open_index(dataset, brain_key)
+    stored = index.stored_set()
+    everything = label_ids(resolve(dataset, field).images, field)
+    asked = label_ids(scope.images, field) if chosen is None else chosen
+    others = (stored & everything) - asked
+    if changed and len(others):
+        raise RaremineError(
+            f"Embeddings '{brain_key}' of dataset '{dataset.name}' also "
+            f"hold {len(others)} objects outside this view, made with "
+            f"other settings ({', '.join(changed)}). Pass the whole "
+            "dataset, or another brain_key."
+        )
+    if changed:
+        dataset.delete_brain_run(brain_key)
+        _forget(scope, field)
+        return None
+    # labels that were deleted since would answer similarity queries
+    gone = stored - everything
+    if overwrite:
+        gone = gone | (stored & asked)
+        _forget(scope, field)
+    if len(gone) == len(stored):
+        index.clear()
+    else:
+        index.remove_from_index(label_ids=list(gone))
+    if loader and index.config.embedder != dict(loader):
+        # the same weights, found elsewhere now
+        index.config.embedder = dict(loader)
+        index.save_config()
+    return index
+
+
+def _forget(scope: Scope, field: str) -> None:
+    """Lets objects that the old rule left out be tried again."""
+    path = f"{field}.detections.embedding_status"
+    if scope.dataset.get_field(path) is not None:
+        scope.dataset._sample_collection.update_many(
+            {path: "skipped"},
+            {"$set": {f"{field}.detections.$[o].embedding_status": None}},
+            array_filters=[{"o.embedding_status": "skipped"}],
+        )

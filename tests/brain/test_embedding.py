@@ -14,6 +14,7 @@ from raremine.brain import embedding
 from raremine.brain.columns import read_objects
 from raremine.brain.crop_index import open_index, vectors_of
 from raremine.brain.errors import MissingStageError, RaremineError
+from raremine.brain.stream import results
 from tests.brain.fakes import (
     FakeDetector,
     FakeEmbedder,
@@ -225,7 +226,7 @@ def test_a_kill_between_vectors_and_status_is_made_good(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(embedding, "write_objects", killed)
+        patch.setattr(results, "object_update", killed)
         with pytest.raises(Killed):
             rmb.embed_objects(dataset, FakeEmbedder())
     embedder = FakeEmbedder()

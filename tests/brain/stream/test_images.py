@@ -99,7 +99,7 @@ def test_a_file_that_is_no_image_is_an_error_with_a_reason(
 def test_order_is_kept_whichever_is_decoded_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def slow_when_even(path: str) -> np.ndarray:
+    def slow_when_even(path: str, at_least: None) -> np.ndarray:
         time.sleep(0.02 * (1 - int(path) % 2))
         return np.full((1, 1, 3), int(path), np.uint8)
 

@@ -1,0 +1,47 @@
+"""Moves results from the engine to their store, and says how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import closing
+
+from raremine.brain.progress import Progress
+from raremine.brain.stream.engine import ImageResult
+from raremine.brain.stream.results import ResultStore
+from raremine.brain.stream.writer import ChunkWriter
+
+
+def stream_into(
+    store: ResultStore,
+    results: Generator[ImageResult, None, None],
+    chunk: int,
+    bar: Progress,
+    *,
+    vectors: int | None = None,
+    objects: bool = False,
+) -> None:
+    """Writes results in chunks while the engine goes on.
+
+    Whichever way it ends - done, an error, an interrupt, a cancelled run -
+    the engine's threads end and what was finished is written.
+
+    Args:
+        store: where the results go
+        results: from an engine
+        chunk: images in a chunk
+        bar: counts images or objects; may raise, to cancel the run
+        vectors (None): a chunk also ends with this many objects
+        objects (False): whether the bar counts objects
+    """
+
+    def weight(result: ImageResult) -> float:
+        found = len(result.boxes)
+        return max(1 / chunk, found / vectors if vectors else 0.0)
+
+    with (
+        closing(results),
+        ChunkWriter(store.write, 1 - 1e-9, weight) as writer,
+    ):
+        for result in results:
+            writer.put(result)
+            bar.add(len(result.job.labels or ()) if objects else 1)
