@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from raremine.brain.errors import ModelError
-from raremine.brain.models.protocols import Detector
+from raremine.brain.models.protocols import (
+    DetectedBoxes,
+    Detector,
+    PreparingDetector,
+)
 from raremine.brain.models.ultralytics_detector import UltralyticsDetector
+from raremine.brain.models.yolo_input import PreparedImage
 from raremine.brain.stream.images import read_image
 
 EXPECTED = {
@@ -52,6 +58,7 @@ def test_the_objects_of_the_real_keyframe_are_found(
     detector: UltralyticsDetector, images: dict[str, np.ndarray]
 ) -> None:
     assert isinstance(detector, Detector)
+    assert isinstance(detector, PreparingDetector)
     found = dict(
         zip(images, detector.detect(list(images.values())), strict=True)
     )
@@ -151,19 +158,17 @@ def test_a_forward_takes_images_of_one_shape(
     )
     alone = [detector.detect([image])[0] for image in images]
     calls = []
-    predict = detector._model.predict
+    forward = detector._forward
 
-    def spy(source: list[np.ndarray], **kwargs: object) -> object:
-        calls.append([image.shape[:2] for image in source])
-        return predict(source, **kwargs)
+    def spy(prepared: Sequence[PreparedImage]) -> list[DetectedBoxes]:
+        calls.append([(image.height, image.width) for image in prepared])
+        return forward(prepared)
 
-    monkeypatch.setattr(detector._model, "predict", spy)
+    monkeypatch.setattr(detector, "_forward", spy)
     together = detector.detect(images)
     assert calls == [[(96, 160), (96, 160)], [(160, 96)], [(64, 64)]]
     for one, among, shape in zip(alone, together, shapes, strict=True):
-        np.testing.assert_allclose(
-            among.confidence, one.confidence, rtol=1e-3
-        )
+        np.testing.assert_allclose(among.confidence, one.confidence, rtol=1e-3)
         assert len(among.boxes) == 3
         assert (among.boxes[:, [0, 2]] <= shape[1]).all()
         assert (among.boxes[:, [1, 3]] <= shape[0]).all()
