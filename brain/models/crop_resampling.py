@@ -27,9 +27,12 @@ WEIGHT_STEPS = 1 << 22
 COARSE_STEPS = 1 << 11
 """Steps of a weight's coarse half; the fine half is what remains of it."""
 
-THIN = 3
-"""Aspect ratio from which on Pillow's unneeded pixels cost more than the
-matrix products that leave them out."""
+LOST_PIXELS = 1 << 18
+"""Pixels that Pillow may compute in vain, 1.5 ms of them; for thinner crops
+the matrix products, which compute none, are faster."""
+
+SMALLEST_SIDE = 64
+"""Pixels; shorter sides share a product, as starting one costs more."""
 
 BATCH_BYTES = 256 * 2**20
 """Memory that one batch of matrix products may take."""
@@ -129,13 +132,18 @@ def resample_crop(crop: np.ndarray, how: CropResampling) -> np.ndarray:
     from PIL import Image
 
     rows, columns = how.place(*crop.shape[:2])
-    if any(axis.resized > THIN * axis.kept for axis in (rows, columns)):
+    first, second = rows, columns
+    if not (vertical_first := _vertical_first(rows, columns)):
+        first, second = columns, rows
+    lost = (first.resized - first.kept) * second.length
+    lost += (second.resized - second.kept) * first.kept
+    if lost > LOST_PIXELS:
         levels = resample_crops([crop], how)[0].permute(1, 2, 0)
         return levels.contiguous().numpy()
     image = Image.fromarray(crop)
     resample = Image.Resampling[how.interpolation.upper()]
     # one pass a call, so that the second sees only what survives the first
-    for vertical in sorted((0, 1), reverse=_vertical_first(rows, columns)):
+    for vertical in sorted((0, 1), reverse=vertical_first):
         if vertical:
             image = image.resize((image.width, rows.resized), resample)
             top, bottom = rows.start, rows.start + rows.kept
@@ -166,7 +174,7 @@ def resample_crops(
 
     Each axis is one product with a matrix of Pillow's weights per crop,
     rounded to 8 bits after each pass as Pillow does. Crops of similar size
-    share a product: a side is padded to at most 1.5 times its length.
+    share a product: a side is padded to the next of 64, 128, 256, … pixels.
 
     Pillow sums in integers; here each weight is the sum of two of at most 11
     bits, so that single precision (and TF32) holds every sum exactly and the
@@ -189,27 +197,10 @@ def resample_crops(
     result = torch.empty(shape, dtype=torch.uint8, device=device)
     jobs = [_Job.of(n, crop, how) for n, crop in enumerate(crops)]
     for batch in _batches(jobs, how, memory):
-        pixels = _padded(batch, crops).to(device)
-        row_weights, row_shown = _weights(
-            [(job.rows, job.top) for job in batch],
-            how.size[0],
-            batch[0].padded[0],
-            how,
-            device,
-        )
-        column_weights, column_shown = _weights(
-            [(job.columns, job.left) for job in batch],
-            how.size[1],
-            batch[0].padded[1],
-            how,
-            device,
-        )
-        levels = _product(
-            pixels,
-            row_weights,
-            column_weights,
-            batch[0].vertical_first,
-        )
+        pixels = _windows(batch, crops, device)
+        rows, row_shown = _weights(batch, 0, how, device)
+        columns, column_shown = _weights(batch, 1, how, device)
+        levels = _product(pixels, rows, columns, batch[0].vertical_first)
         if how.fill:
             shown = row_shown[:, None, :, None] & column_shown[:, None, None]
             levels = torch.where(shown, levels, float(how.fill))
@@ -220,33 +211,26 @@ def resample_crops(
 
 @dataclass(frozen=True)
 class _Job:
-    """One crop of a batch: the part of it that matters, and where it goes."""
+    """One crop of a batch: its rows and columns, and those that matter."""
 
     number: int
-    rows: Axis
-    columns: Axis
-    top: int
-    bottom: int
-    left: int
-    right: int
+    axes: tuple[Axis, Axis]
+    first: tuple[int, int]
+    padded: tuple[int, int]
     vertical_first: bool
 
     @classmethod
     def of(cls, number: int, crop: np.ndarray, how: CropResampling) -> _Job:
         rows, columns = how.place(*crop.shape[:2])
-        support = SUPPORT[how.interpolation]
+        top, bottom = rows.reach(SUPPORT[how.interpolation])
+        left, right = columns.reach(SUPPORT[how.interpolation])
         return cls(
             number,
-            rows,
-            columns,
-            *rows.reach(support),
-            *columns.reach(support),
+            (rows, columns),
+            (top, left),
+            (_ceiled(bottom - top), _ceiled(right - left)),
             _vertical_first(rows, columns),
         )
-
-    @property
-    def padded(self) -> tuple[int, int]:
-        return _ceiled(self.bottom - self.top), _ceiled(self.right - self.left)
 
 
 def _placed(length: int, resized: int, size: int) -> Axis:
@@ -274,11 +258,8 @@ def _vertical_first(rows: Axis, columns: Axis) -> bool:
 
 
 def _ceiled(length: int) -> int:
-    """Returns the next of 8, 12, 16, 24, 32, 48, … pixels."""
-    size = 8
-    while size < length:
-        size = size * 3 // 2 if size & (size - 1) == 0 else size // 3 * 4
-    return size
+    """Returns the next power of two."""
+    return max(1 << (length - 1).bit_length(), SMALLEST_SIDE)
 
 
 def _batches(
@@ -292,30 +273,41 @@ def _batches(
     for (_, (rows, columns)), group in alike.items():
         # a half-resampled crop exists in two halves, weights in double too
         halfway = max(rows * width, height * columns)
-        pixels = 3 * (8 * rows * columns + 16 * (halfway + height * width))
+        pixels = 40 * rows * columns + 48 * (halfway + height * width)
         weights = 40 * (height * rows + width * columns)
         count = max(memory // (pixels + weights), 1)
         for start in range(0, len(group), count):
             yield group[start : start + count]
 
 
-def _padded(batch: Sequence[_Job], crops: Sequence[np.ndarray]) -> Any:
+def _windows(
+    batch: Sequence[_Job], crops: Sequence[np.ndarray], device: Any
+) -> torch.Tensor:
+    """Cuts what matters out of each crop → (n, h, w, 3) uint8.
+
+    Crops travel end to end, so that no padding does; what lies beyond a
+    window is any pixel, and has no weight.
+    """
     import torch
 
+    flat = np.concatenate([crops[job.number].reshape(-1, 3) for job in batch])
+    pixels = torch.from_numpy(flat).to(device)
+    heights, widths = np.array(
+        [[axis.length for axis in job.axes] for job in batch]
+    ).T
+    tops, lefts = np.array([job.first for job in batch]).T
+    areas = heights * widths
+    starts = np.cumsum(areas) - areas + widths * tops + lefts
+    start, stride = torch.from_numpy(np.stack([starts, widths])).to(device)
     height, width = batch[0].padded
-    pixels = np.zeros((len(batch), height, width, 3), np.uint8)
-    for target, job in zip(pixels, batch, strict=True):
-        part = crops[job.number][job.top : job.bottom, job.left : job.right]
-        target[: part.shape[0], : part.shape[1]] = part
-    return torch.from_numpy(pixels)
+    rows = torch.arange(height, device=device) * stride[:, None]
+    columns = torch.arange(width, device=device)
+    places = (start[:, None] + rows)[:, :, None] + columns
+    return pixels[places.clamp_(max=len(flat) - 1)]
 
 
 def _weights(
-    axes: Sequence[tuple[Axis, int]],
-    size: int,
-    padded: int,
-    how: CropResampling,
-    device: Any,
+    batch: Sequence[_Job], side: int, how: CropResampling, device: Any
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Computes Pillow's weights of one axis for a batch.
 
@@ -325,10 +317,9 @@ def _weights(
     kernel with a = -0.5.
 
     Args:
-        axes: n axes, each with the first crop pixel of the batch's window
-        size: pixels of the result
-        padded: pixels of the window
-        how: gives the filter
+        batch: n crops whose windows are padded alike
+        side: 0 = rows, 1 = columns
+        how: gives the size and the filter
         device: torch device
 
     Returns:
@@ -337,13 +328,12 @@ def _weights(
     """
     import torch
 
-    table = torch.tensor(
-        [
-            (axis.length, axis.scale, axis.start, axis.kept, axis.before, at)
-            for axis, at in axes
-        ],
-        dtype=torch.float64,
-    ).to(device)
+    size, padded = how.size[side], batch[0].padded[side]
+    values = [
+        (axis.length, axis.scale, axis.start, axis.kept, axis.before, first)
+        for axis, first in ((job.axes[side], job.first[side]) for job in batch)
+    ]
+    table = torch.tensor(values, dtype=torch.float64, device=device)
     length, scale, start, kept, before, first = table.T[:, :, None]
     place = torch.arange(size, dtype=torch.float64, device=device) - before
     shown = (place >= 0) & (place < kept)
