@@ -265,7 +265,7 @@ def _ultralytics_backend(weights: str, device: str, half: bool) -> Any:
 
     model = YOLO(weights, task="detect")
     if model.task != "detect":
-        raise _another_task(weights, model.task)
+        raise _another_task(weights, str(model.task))
     if model.task_map["detect"]["predictor"] is not DetectionPredictor:
         raise ModelError(
             f"'{weights}' is a {type(model).__name__} model, which takes its "
@@ -282,7 +282,7 @@ def _ultralytics_backend(weights: str, device: str, half: bool) -> Any:
         }
     )
     predictor.setup_model(model.model, verbose=False)
-    backend = predictor.model
+    backend: Any = predictor.model
     if backend.task not in (None, "detect"):
         raise _another_task(weights, backend.task)
     return backend

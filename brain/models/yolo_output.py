@@ -91,11 +91,11 @@ def _candidates(output: Any, conf: float) -> Any:
 def _on_image(rows: Any, image: PreparedImage) -> DetectedBoxes:
     from ultralytics.utils.ops import scale_boxes
 
-    boxes = scale_boxes(
-        image.pixels.shape[:2], rows[:, :4], (image.height, image.width)
-    )
+    height, width, _ = image.pixels.shape
+    # in place
+    scale_boxes((height, width), rows[:, :4], (image.height, image.width))
     return DetectedBoxes(
-        boxes.numpy().astype(np.float32),
+        rows[:, :4].numpy().astype(np.float32),
         rows[:, 4].numpy().astype(np.float32),
         rows[:, 5].numpy().astype(np.int64),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 
 from raremine.brain.errors import ModelError
+from raremine.brain.models import ultralytics_detector
 from raremine.brain.models.protocols import (
     DetectedBoxes,
     Detector,
@@ -127,6 +130,32 @@ def test_the_identity_says_which_weights_and_settings(
     }
 
 
+def test_half_precision_is_in_the_identity_only_where_it_is_on(
+    pytorch_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = UltralyticsDetector(str(pytorch_weights), device="cpu")
+    assert "half" not in full.identity()
+    # no CUDA device here: Ultralytics then stays with float32 by itself
+    monkeypatch.setattr(ultralytics_detector, "_check_half", lambda *_: None)
+    half = UltralyticsDetector(str(pytorch_weights), half=True, device="cpu")
+    assert half.identity() == {**full.identity(), "half": True}
+
+
+@pytest.mark.parametrize(
+    ("name", "device", "reason"),
+    [
+        ("w.pt", "cpu", "'w.pt' would run on 'cpu'. Leave half off."),
+        ("w.onnx", "cuda", "decided by its export"),
+        ("w.engine", "cuda", "decided by its export"),
+    ],
+)
+def test_half_precision_is_refused_where_there_is_none(
+    name: str, device: str, reason: str
+) -> None:
+    with pytest.raises(ModelError, match=reason):
+        UltralyticsDetector(name, half=True, device=device)
+
+
 @pytest.fixture(scope="module")
 def pytorch_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A detection model of random weights, saved as Ultralytics does."""
@@ -185,6 +214,30 @@ def test_another_kind_of_model_is_told(tmp_path: Path) -> None:
     YOLO("yolov8n-cls.yaml", task="classify").save(path)
     with pytest.raises(ModelError, match=r"classify.pt' is a 'classify' mod"):
         UltralyticsDetector(str(path))
+
+
+def test_a_detr_is_told(tmp_path: Path) -> None:
+    import torch
+    from ultralytics import RTDETR
+
+    path = tmp_path / "detr.pt"
+    model = RTDETR("rtdetr-l.yaml")
+    # its head alone, which is what tells it
+    model.model.model = torch.nn.Sequential(model.model.model[-1])
+    model.save(path)
+    with pytest.raises(ModelError, match=r"detr.pt' is a RTDETR model"):
+        UltralyticsDetector(str(path))
+
+
+def test_importing_it_is_cheap() -> None:
+    script = (
+        "import sys, raremine.brain.models.ultralytics_detector; "
+        "print({'torch', 'cv2', 'ultralytics'} & set(sys.modules))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True
+    )
+    assert said.stdout.strip() == "set()", said.stderr
 
 
 @pytest.mark.parametrize("name", ["w.pt", "w.onnx", "w.engine", "w.txt"])
