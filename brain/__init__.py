@@ -139,17 +139,21 @@ def detect_objects(
     imgsz: int = 1280,
     max_det: int = 50,
     classes: Sequence[str] | None = None,
+    half: bool = False,
     device: str | None = None,
     batch_size: int | None = None,
+    exact: bool = True,
     overwrite: bool = False,
+    engine: str = "local",
+    actors: int | None = None,
     workers: int = 2,
     progress: ProgressArgument = None,
 ) -> dict[str, Any]:
     """Detects objects on every image that has none yet.
 
-    Images go through the detector in batches; crops are never written to
-    disk. An image that cannot be read gets ``<field>_status`` "failed" and
-    ``<field>_reason``, and is tried again by the next run.
+    Images go through the detector in batches. An image that cannot be read
+    gets ``<field>_status`` "failed" and ``<field>_reason``, and is tried
+    again by the next run.
 
     Args:
         samples: any collection with images
@@ -161,10 +165,18 @@ def detect_objects(
         imgsz (1280): long side of the model's input, pixels
         max_det (50): most objects on an image, the most confident ones
         classes (None): the detector's only classes to keep
+        half (False): whether the model computes in float16 (GPU only)
         device (None): torch device, None = a GPU if there is one
         batch_size (None): images in one forward, None = chosen
+        exact (True): decode at full size; False decodes large JPEGs at a
+            fraction that still is ``imgsz``, which is faster and finds
+            slightly other boxes
         overwrite (False): redo images that have objects already
-        workers (2): decoding threads
+        engine ("local"): "local", or "ray" for Ray Data: media and weights
+            then have to be where every machine of the cluster sees them
+        actors (None): models that work at the same time, "ray" only; None =
+            one a GPU, or one for every two cores
+        workers (2): threads for each of decoding and cutting
         progress (None): None, a bool, or a function (done, total, label)
 
     Returns:
@@ -177,25 +189,34 @@ def detect_objects(
             ``overwrite`` is False
     """
     from raremine.brain.detection import detect
-    from raremine.brain.models.ultralytics_detector import UltralyticsDetector
+    from raremine.brain.models.loading import detector_factory
+    from raremine.brain.stream.engines import choose_engine
 
-    if isinstance(model, (str, Path)):
-        model = UltralyticsDetector(
-            str(model),
-            conf=conf,
-            iou=iou,
-            imgsz=imgsz,
-            max_det=max_det,
-            classes=classes,
-            device=device,
-            batch_size=batch_size,
-        )
+    make = detector_factory(
+        model,
+        conf=conf,
+        iou=iou,
+        imgsz=imgsz,
+        max_det=max_det,
+        classes=classes,
+        half=half,
+        device=device,
+        batch_size=batch_size,
+    )
+    detector = make()
     return detect(
         samples,
-        model,
+        detector,
         field=field,
         overwrite=overwrite,
-        workers=workers,
+        exact=exact,
+        engine=choose_engine(
+            engine,
+            detector=(detector, make),
+            workers=workers,
+            exact=exact,
+            actors=actors,
+        ),
         progress=progress,
     )
 
@@ -208,11 +229,16 @@ def embed_objects(
     field: str = "objects",
     brain_key: str = "objects_clip",
     padding: float = 0.05,
+    min_size: float = 2,
     normalize: bool = True,
+    dtype: str = "float32",
+    precision: str | None = None,
     device: str | None = None,
     batch_size: int | None = None,
     index_dir: str | None = None,
     overwrite: bool = False,
+    engine: str = "local",
+    actors: int | None = None,
     workers: int = 2,
     progress: ProgressArgument = None,
 ) -> dict[str, Any]:
@@ -220,7 +246,8 @@ def embed_objects(
 
     Vectors go into a LanceDB similarity index (``brain_key``), keyed by label
     id, which also answers text queries in the App. An object without a crop
-    gets ``embedding_status`` "failed" and ``embedding_reason``.
+    gets ``embedding_status`` "failed", or "skipped" if it is smaller than
+    ``min_size``, and ``embedding_reason``.
 
     Args:
         samples: any collection with images or their patches
@@ -231,18 +258,25 @@ def embed_objects(
         field ("objects"): detections field, also ``ground_truth``
         brain_key ("objects_clip"): brain key of the index
         padding (0.05): margin of a crop on each side, share of the box
+        min_size (2): shortest side of a box that is worth a vector, pixels
         normalize (True): whether to store vectors of length one
+        dtype ("float32"): how vectors are stored; "float16" takes half the
+            space
+        precision (None): what the model computes in: "float16" or "bfloat16"
+            on a GPU, None = float32
         device (None): torch device, None = a GPU if there is one
         batch_size (None): crops in one forward, None = chosen
         index_dir (None): LanceDB's folder, None = RAREMINE_HOME or
             ``~/.fiftyone/raremine``
         overwrite (False): redo objects that have a vector already
-        workers (2): decoding threads
+        engine ("local"): "local" or "ray", see ``detect_objects``
+        actors (None): models that work at the same time, "ray" only
+        workers (2): threads for each of decoding and cutting
         progress (None): None, a bool, or a function (done, total, label)
 
     Returns:
-        summary with ``objects``, ``skipped``, ``dim``, ``failures``,
-        ``failed`` and ``seconds``
+        summary with ``objects``, ``skipped`` (they have a vector),
+        ``too_small``, ``dim``, ``failures``, ``failed`` and ``seconds``
 
     Raises:
         ModelError: if the model or its weights are absent
@@ -251,29 +285,37 @@ def embed_objects(
             ``overwrite`` is False
     """
     from raremine.brain.embedding import embed
-    from raremine.brain.models.open_clip_embedder import OpenClipEmbedder
-    from raremine.brain.models.weights import is_local
+    from raremine.brain.models.loading import embedder_factory
+    from raremine.brain.stream.crops import CropRule
+    from raremine.brain.stream.engines import choose_engine
 
-    if isinstance(model, (str, Path)):
-        reference = str(model)
-        if is_local(reference):
-            # another process, such as the App's, has another working folder
-            reference = str(Path(reference).expanduser().resolve())
-            pretrained = None
-        model = OpenClipEmbedder(
-            reference, pretrained, device=device, batch_size=batch_size
-        )
+    make = embedder_factory(
+        model,
+        pretrained,
+        dtype=precision,
+        device=device,
+        batch_size=batch_size,
+    )
+    embedder = make()
     return embed(
         samples,
-        model,
+        embedder,
         field=field,
         brain_key=brain_key,
         padding=padding,
+        min_size=min_size,
         normalize=normalize,
-        loader=getattr(model, "loader", None),
+        dtype=dtype,
+        loader=getattr(embedder, "loader", None),
         index_dir=index_dir,
         overwrite=overwrite,
-        workers=workers,
+        engine=choose_engine(
+            engine,
+            embedder=(embedder, make),
+            rule=CropRule(padding, min_size),
+            workers=workers,
+            actors=actors,
+        ),
         progress=progress,
     )
 
@@ -289,9 +331,16 @@ def detect_and_embed(
     detect: Mapping[str, Any] | None = None,
     embed: Mapping[str, Any] | None = None,
     overwrite: bool = False,
+    engine: str = "local",
+    actors: int | None = None,
+    workers: int = 2,
     progress: ProgressArgument = None,
 ) -> dict[str, Any]:
-    """Detects objects and embeds their crops.
+    """Detects objects and embeds their crops in one pass over the images.
+
+    The result is that of ``detect_objects`` and ``embed_objects``; each
+    image is read and decoded once. Objects that a run before has found and
+    that have no vector yet get theirs.
 
     Args:
         samples: any collection with images
@@ -300,33 +349,42 @@ def detect_and_embed(
         pretrained ("laion2b_s34b_b79k"): as for ``embed_objects``
         field ("objects"): detections field to write
         brain_key ("objects_clip"): brain key of the index
-        detect (None): further options of ``detect_objects``
-        embed (None): further options of ``embed_objects``
+        detect (None): further options of ``detect_objects``: conf, iou,
+            imgsz, max_det, classes, half, device, batch_size
+        embed (None): further options of ``embed_objects``: padding,
+            min_size, normalize, dtype, precision, device, batch_size,
+            index_dir
         overwrite (False): redo what is there
+        engine ("local"): "local" or "ray", see ``detect_objects``
+        actors (None): models that work at the same time, "ray" only
+        workers (2): threads for each of decoding and cutting
         progress (None): None, a bool, or a function (done, total, label)
 
     Returns:
         dict with the two summaries, ``detect`` and ``embed``
+
+    Raises:
+        ModelError: if a model or its weights are absent
+        RaremineError: if the field or the index was made by another model or
+            setting and ``overwrite`` is False, or an option is not known
     """
-    detected = detect_objects(
+    from raremine.brain.detection_and_embedding import run_both
+
+    return run_both(
         samples,
         detector,
-        field=field,
-        overwrite=overwrite,
-        progress=progress,
-        **dict(detect or {}),
-    )
-    embedded = embed_objects(
-        samples,
         embedder,
         pretrained,
         field=field,
         brain_key=brain_key,
+        detect=dict(detect or {}),
+        embed=dict(embed or {}),
         overwrite=overwrite,
+        engine=engine,
+        actors=actors,
+        workers=workers,
         progress=progress,
-        **dict(embed or {}),
     )
-    return {"detect": detected, "embed": embedded}
 
 
 def score_outliers(

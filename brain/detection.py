@@ -14,7 +14,7 @@ from raremine.brain.progress import Progress, ProgressArgument
 from raremine.brain.runs import check_key, record_run, run_params
 from raremine.brain.stream.engine import Engine
 from raremine.brain.stream.results import ResultStore
-from raremine.brain.stream.running import stream_into
+from raremine.brain.stream.running import Running, stream_into
 from raremine.brain.stream.source import Images, images_of, images_to_detect
 from raremine.brain.summary import StageSummary
 
@@ -29,7 +29,7 @@ def detect(
     field: str = "objects",
     overwrite: bool = False,
     exact: bool = True,
-    workers: int = 2,
+    engine: Running | None = None,
     progress: ProgressArgument = None,
 ) -> dict[str, Any]:
     """Runs a detector on every image that has no ``field`` yet.
@@ -47,7 +47,7 @@ def detect(
         class_names=detector.class_names,
         detected=summary,
     )
-    engine = Engine(detector, workers=workers, exact=exact)
+    engine = engine or Engine(detector, exact=exact)
     with Progress(len(todo), "Detecting objects", progress) as bar:
         stream_into(store, engine.run(images_to_detect(todo)), CHUNK, bar)
     summary.count(images=len(todo), objects=store.objects, skipped=skipped)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from raremine.brain.columns import resolve
@@ -15,13 +15,19 @@ from raremine.brain.detection import (
 )
 from raremine.brain.embedding import CHUNK as VECTORS
 from raremine.brain.embedding import prepare_index
+from raremine.brain.errors import RaremineError
 from raremine.brain.id_set import label_ids
+from raremine.brain.models.loading import (
+    detector_factory,
+    embedder_factory,
+)
 from raremine.brain.models.protocols import Detector, Embedder
 from raremine.brain.progress import Progress, ProgressArgument
 from raremine.brain.stream.crops import SMALLEST_SIDE, CropRule
 from raremine.brain.stream.engine import Engine
+from raremine.brain.stream.engines import choose_engine
 from raremine.brain.stream.results import ResultStore
-from raremine.brain.stream.running import stream_into
+from raremine.brain.stream.running import Running, stream_into
 from raremine.brain.stream.source import (
     chosen_labels,
     images_of,
@@ -29,6 +35,74 @@ from raremine.brain.stream.source import (
     objects_to_embed,
 )
 from raremine.brain.summary import StageSummary
+
+DETECTOR_OPTIONS = (
+    *("conf", "iou", "imgsz", "max_det"),
+    *("classes", "half", "device", "batch_size"),
+)
+EMBEDDER_OPTIONS = ("precision", "device", "batch_size")
+STORE_OPTIONS = ("padding", "min_size", "normalize", "dtype", "index_dir")
+
+
+def run_both(
+    samples: Any,
+    detector: str | Detector,
+    embedder: str | Embedder,
+    pretrained: str | None,
+    *,
+    field: str,
+    brain_key: str,
+    detect: Mapping[str, Any],
+    embed: Mapping[str, Any],
+    overwrite: bool,
+    engine: str,
+    actors: int | None,
+    workers: int,
+    progress: ProgressArgument,
+) -> dict[str, Any]:
+    """Loads the models and runs them on an engine.
+
+    See :func:`raremine.brain.detect_and_embed`.
+    """
+    _check_options("detect", detect, DETECTOR_OPTIONS)
+    _check_options("embed", embed, (*EMBEDDER_OPTIONS, *STORE_OPTIONS))
+    make_detector = detector_factory(detector, **detect)
+    own = {k: v for k, v in embed.items() if k in EMBEDDER_OPTIONS}
+    own["dtype"] = own.pop("precision", None)
+    make_embedder = embedder_factory(embedder, pretrained, **own)
+    store = {k: v for k, v in embed.items() if k in STORE_OPTIONS}
+    models = make_detector(), make_embedder()
+    return detect_and_embed(
+        samples,
+        *models,
+        field=field,
+        brain_key=brain_key,
+        loader=getattr(models[1], "loader", None),
+        overwrite=overwrite,
+        engine=choose_engine(
+            engine,
+            detector=(models[0], make_detector),
+            embedder=(models[1], make_embedder),
+            rule=CropRule(
+                **{k: store[k] for k in ("padding", "min_size") if k in store}
+            ),
+            workers=workers,
+            actors=actors,
+        ),
+        progress=progress,
+        **store,
+    )
+
+
+def _check_options(
+    name: str, options: Mapping[str, Any], known: Sequence[str]
+) -> None:
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise RaremineError(
+            f"{name}= has no option {', '.join(unknown)}; it takes "
+            f"{', '.join(known)}."
+        )
 
 
 def detect_and_embed(
@@ -45,7 +119,7 @@ def detect_and_embed(
     loader: Mapping[str, Any] | None = None,
     index_dir: str | None = None,
     overwrite: bool = False,
-    workers: int = 2,
+    engine: Running | None = None,
     progress: ProgressArgument = None,
 ) -> dict[str, Any]:
     """Detects on images without ``field``, embeds objects without vector.
@@ -96,7 +170,7 @@ def detect_and_embed(
         ),
         images_to_detect(todo),
     )
-    engine = Engine(detector, embedder, rule=rule, workers=workers)
+    engine = engine or Engine(detector, embedder, rule=rule)
     total = len(todo) + (len(known) if len(have - done) else 0)
     with Progress(total, "Detecting and embedding objects", progress) as bar:
         stream_into(store, engine.run(jobs), IMAGES, bar, vectors=VECTORS)

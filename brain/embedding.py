@@ -21,7 +21,7 @@ from raremine.brain.progress import Progress, ProgressArgument
 from raremine.brain.stream.crops import SMALLEST_SIDE, CropRule
 from raremine.brain.stream.engine import Engine
 from raremine.brain.stream.results import ResultStore
-from raremine.brain.stream.running import stream_into
+from raremine.brain.stream.running import Running, stream_into
 from raremine.brain.stream.source import (
     chosen_labels,
     images_of,
@@ -49,7 +49,7 @@ def embed(
     loader: Mapping[str, Any] | None = None,
     index_dir: str | None = None,
     overwrite: bool = False,
-    workers: int = 2,
+    engine: Running | None = None,
     progress: ProgressArgument = None,
 ) -> dict[str, Any]:
     """Embeds every object that has no vector yet.
@@ -89,7 +89,7 @@ def embed(
         embedded=summary,
     )
     images = images_of(scope.images.exists(field))
-    engine = Engine(embedder=embedder, rule=rule, workers=workers)
+    engine = engine or Engine(embedder=embedder, rule=rule)
     jobs = objects_to_embed(
         images, field, chosen=chosen, done=done, unsaid=store.say_embedded
     )

@@ -278,7 +278,7 @@ class _Guarded:
 
     _PATIENCE = 3
 
-    def __init__(self, call: Callable[[Sequence[Any]], Sequence[Any]]) -> None:
+    def __init__(self, call: Callable[[Sequence[Any]], Iterable[Any]]) -> None:
         self._call = call
         self._worked = False
         self._lost = 0

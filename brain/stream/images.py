@@ -56,9 +56,9 @@ def read_image(path: str, at_least: int | None = None) -> np.ndarray:
     with Image.open(path) as file:
         upright = file.getexif().get(_ORIENTATION, 1) == 1
         if file.format == "JPEG" and file.mode == "RGB" and upright:
-            image = _read_jpeg(path, file.size, at_least)
-            if image is not None:
-                return image
+            pixels = _read_jpeg(path, file.size, at_least)
+            if pixels is not None:
+                return pixels
         if file.mode.startswith("I;16") or file.mode == "I":
             # Pillow's own conversion clips at 255 instead of scaling
             grey = np.asarray(file, dtype=np.uint32) >> 8

@@ -78,7 +78,7 @@ class ResultStore:
 
     def say_embedded(self, sample_id: str, label_ids: list[str]) -> None:
         """Notes that labels have a vector, where a run could not any more."""
-        columns = {
+        columns: dict[str, list[Any]] = {
             "embedding_status": ["ok"] * len(label_ids),
             "embedding_reason": [None] * len(label_ids),
         }

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import closing
+from typing import Protocol
 
 from raremine.brain.progress import Progress
-from raremine.brain.stream.engine import ImageResult
+from raremine.brain.stream.engine import ImageJob, ImageResult
 from raremine.brain.stream.results import ResultStore
 from raremine.brain.stream.writer import ChunkWriter
+
+
+class Running(Protocol):
+    """An engine: ``Engine`` here, ``RayEngine`` on a cluster."""
+
+    def run(
+        self, jobs: Iterable[ImageJob]
+    ) -> Generator[ImageResult, None, None]:
+        """Yields one result a job."""
+        ...
 
 
 def stream_into(
