@@ -19,7 +19,7 @@ from raremine.brain.columns import read_objects
 from raremine.brain.crop_index import open_index, vectors_of
 from raremine.brain.errors import ModelError, RaremineError
 from raremine.brain.models.open_clip_embedder import OpenClipEmbedder
-from raremine.brain.models.protocols import Embedder
+from raremine.brain.models.protocols import PreparingEmbedder
 from tests.brain.fakes import FakeDetector, painted_dataset, scatter
 
 NAME = "tiny-raremine-test"
@@ -68,12 +68,17 @@ def folder(net: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def own_folder(net: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The layout that open_clip itself writes."""
+    preprocess = {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
+    return _own_layout(tmp_path_factory.mktemp("own"), net, CONFIG, preprocess)
+
+
+def _own_layout(
+    folder: Path, net: Any, config: dict[str, Any], preprocess: dict[str, Any]
+) -> Path:
     from safetensors.torch import save_file
 
-    folder = tmp_path_factory.mktemp("own")
-    preprocess = {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
     (folder / "open_clip_config.json").write_text(
-        json.dumps({"model_cfg": CONFIG, "preprocess_cfg": preprocess})
+        json.dumps({"model_cfg": config, "preprocess_cfg": preprocess})
     )
     save_file(net.state_dict(), folder / "open_clip_model.safetensors")
     return folder
@@ -96,7 +101,7 @@ def test_crops_are_embedded_as_open_clip_does(
     import open_clip
     import torch
 
-    assert isinstance(embedder, Embedder)
+    assert isinstance(embedder, PreparingEmbedder)
     assert embedder.dim == 24
     transform = open_clip.image_transform(32, is_train=False)
     with torch.inference_mode():
@@ -109,6 +114,203 @@ def test_crops_are_embedded_as_open_clip_does(
     for crop, vector in zip(crops(), got, strict=True):
         (alone,) = embedder.embed_images([crop])
         np.testing.assert_allclose(alone, vector, rtol=1e-4, atol=1e-5)
+
+
+EXTREMES = [
+    (1, 1),
+    (2, 300),
+    (300, 2),
+    (10, 4000),
+    (224, 224),
+    (1600, 900),
+    (45, 30),
+    (700, 210),
+]
+
+CHOICES = [
+    (mode, interpolation, size)
+    for mode in ("shortest", "longest", "squash")
+    for interpolation in ("bicubic", "bilinear", "random")
+    for size in (32, (32, 48), (48, 32))
+    # enough to meet every value with every other
+    if interpolation == "bilinear" or (size == 32) == (mode != "shortest")
+]
+
+
+@pytest.mark.parametrize(("mode", "interpolation", "size"), CHOICES)
+def test_every_preprocessing_of_open_clip_is_reproduced(
+    tmp_path: Path, mode: str, interpolation: str, size: Any
+) -> None:
+    import open_clip
+    import torch
+
+    config = json.loads(json.dumps(CONFIG))
+    config["vision_cfg"]["image_size"] = size
+    name = f"tiny-{uuid.uuid4().hex[:8]}"
+    (tmp_path / f"{name}.json").write_text(json.dumps(config))
+    open_clip.add_model_config(tmp_path / f"{name}.json")
+    torch.manual_seed(1)
+    net = open_clip.create_model(name).eval()
+    preprocess = {
+        "interpolation": interpolation,
+        "resize_mode": mode,
+        "mean": [0.4, 0.5, 0.6],
+        "std": [0.2, 0.25, 0.3],
+        "fill_color": 90,
+    }
+    own = tmp_path / "own"
+    own.mkdir()
+    _own_layout(own, net, config, preprocess)
+    _, transform = open_clip.create_model_from_pretrained(f"local-dir:{own}")
+    rng = np.random.default_rng(0)
+    images = [
+        rng.integers(0, 256, (*shape, 3), dtype=np.uint8) for shape in EXTREMES
+    ]
+    known = [n for n, crop in enumerate(images) if _taken(transform, crop)]
+    assert mode == "longest" or len(known) == len(images)
+    with torch.inference_mode():
+        expected = net.encode_image(
+            torch.stack([transform(Image.fromarray(images[n])) for n in known])
+        ).numpy()
+    for resampling in ("pillow", "batched"):
+        embedder = OpenClipEmbedder(
+            str(own),
+            device="cpu",
+            resampling=resampling,  # type: ignore[arg-type]
+        )
+        prepared = [embedder.prepare(image) for image in images]
+        assert all(ready.dtype == np.uint8 for ready in prepared)
+        got = embedder.embed_prepared(prepared)
+        assert np.isfinite(got).all()
+        np.testing.assert_allclose(got[known], expected, atol=1e-5)
+        assert _cosine(got[known], expected).min() > 0.9999
+
+
+def _taken(transform: Any, crop: np.ndarray) -> bool:
+    try:
+        transform(Image.fromarray(crop))
+    except ValueError:
+        return False
+    return True
+
+
+def _cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return np.asarray((a * b).sum(1) / lengths)
+
+
+def test_the_demo_s_embedder_sees_what_open_clip_shows_it() -> None:
+    import open_clip
+    import torch
+
+    folder = Path(__file__).parents[3] / "demo/weights/embedder"
+    demo = OpenClipEmbedder(str(folder), device="cpu")
+    net, transform = open_clip.create_model_from_pretrained(
+        "raremine-demo-clip",
+        pretrained=str(folder / "raremine-demo-clip.safetensors"),
+    )
+    net.eval()
+    with torch.inference_mode():
+        expected = net.encode_image(
+            torch.stack([transform(Image.fromarray(c)) for c in crops()])
+        ).numpy()
+    got = demo.embed_images(crops())
+    np.testing.assert_allclose(got, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("change", ["more", "filter", "fewer", "other"])
+def test_a_transform_that_is_not_known_is_applied_as_it_is(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    import open_clip
+    import torch
+    from torchvision import transforms
+
+    make = open_clip.create_model_from_pretrained
+
+    def changed(*args: Any, **options: Any) -> Any:
+        net, transform = make(*args, **options)
+        parts = list(transform.transforms)
+        if change == "more":
+            parts.insert(2, transforms.Grayscale(3))
+        elif change == "filter":
+            parts[0].interpolation = transforms.InterpolationMode.LANCZOS
+        elif change == "fewer":
+            parts = [transforms.Resize((32, 32)), transforms.ToTensor()]
+        else:
+            return net, lambda image: transform(image.rotate(90))
+        return net, transforms.Compose(parts)
+
+    monkeypatch.setattr(open_clip, "create_model_from_pretrained", changed)
+    embedder = OpenClipEmbedder(
+        str(folder), device="cpu", resampling="batched"
+    )
+    _, transform = changed(NAME, str(folder / f"{NAME}.safetensors"))
+    with torch.inference_mode():
+        expected = embedder._net.encode_image(
+            torch.stack([transform(Image.fromarray(c)) for c in crops()])
+        ).numpy()
+    np.testing.assert_allclose(
+        embedder.embed_images(crops()), expected, rtol=1e-4, atol=1e-5
+    )
+
+
+def test_crops_beyond_a_batch_are_embedded_in_several(folder: Path) -> None:
+    whole = OpenClipEmbedder(str(folder), device="cpu", batch_size=99)
+    small = OpenClipEmbedder(str(folder), device="cpu", batch_size=2)
+    np.testing.assert_allclose(
+        small.embed_images(crops()),
+        whole.embed_images(crops()),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+
+
+def test_half_precision_is_part_of_the_identity(
+    embedder: OpenClipEmbedder, folder: Path
+) -> None:
+    same = OpenClipEmbedder(str(folder), device="cpu", dtype="float32")
+    assert same.identity() == embedder.identity()
+    assert same.loader == embedder.loader
+    assert "dtype" not in same.identity()
+    half = OpenClipEmbedder(str(folder), device="cpu", dtype="bfloat16")
+    assert half.identity() == {**same.identity(), "dtype": "bfloat16"}
+    got, full = half.embed_images(crops()), same.embed_images(crops())
+    assert got.dtype == np.float32
+    assert (got != full).any()
+    assert _cosine(got, full).min() > 0.99
+    text = ["a car"]
+    np.testing.assert_array_equal(
+        half.embed_texts(text), same.embed_texts(text)
+    )
+    again = OpenClipEmbedder(**half.loader, device="cpu")
+    assert again.identity() == half.identity()
+
+
+def test_options_that_do_not_exist_are_told(folder: Path) -> None:
+    with pytest.raises(ModelError, match="dtype is 'int8'; pass one of"):
+        OpenClipEmbedder(str(folder), dtype="int8")
+    with pytest.raises(ModelError, match="resampling is 'opencv'"):
+        OpenClipEmbedder(
+            str(folder),
+            resampling="opencv",  # type: ignore[arg-type]
+        )
+
+
+@pytest.mark.parametrize(
+    "crop",
+    [
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((0, 4, 3), np.uint8),
+        np.zeros((4, 4, 3), np.float32),
+    ],
+)
+def test_what_is_no_rgb_crop_is_told(
+    embedder: OpenClipEmbedder, crop: np.ndarray
+) -> None:
+    with pytest.raises(ModelError, match="Convert the image to RGB first"):
+        embedder.prepare(crop)
 
 
 def test_texts_are_embedded_as_open_clip_does(
@@ -217,9 +419,7 @@ def test_weights_of_another_shape_are_told(
 ) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)
-    (copy / f"{NAME}.json").write_text(
-        json.dumps({**CONFIG, "embed_dim": 32})
-    )
+    (copy / f"{NAME}.json").write_text(json.dumps({**CONFIG, "embed_dim": 32}))
     with pytest.raises(ModelError, match="could not be loaded"):
         OpenClipEmbedder(str(copy))
 
