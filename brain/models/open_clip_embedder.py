@@ -46,7 +46,8 @@ class OpenClipEmbedder:
             Texts are always embedded in float32
         resampling (None): "pillow" = each crop by itself in ``prepare``;
             "batched" = a batch at once on the model's device, with the same
-            levels; None = "batched" on a CUDA GPU, else "pillow"
+            levels (not on MPS, which has no double precision); None =
+            "batched" on a CUDA GPU, else "pillow"
 
     Raises:
         ModelError: if the model or its weights are absent or unreadable, or
