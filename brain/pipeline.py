@@ -18,6 +18,7 @@ from raremine.brain.columns import (
     write_objects,
 )
 from raremine.brain.concepts.vocabulary import load_vocabulary
+from raremine.brain.detection_and_embedding import STORE_OPTIONS
 from raremine.brain.errors import RaremineError
 from raremine.brain.models.huggingface_captioner import HuggingFaceCaptioner
 from raremine.brain.models.open_clip_embedder import OpenClipEmbedder
@@ -37,9 +38,12 @@ DETECTOR_OPTIONS = {
     "imgsz",
     "max_det",
     "classes",
+    "half",
     "device",
     "batch_size",
 }
+
+ENGINE_OPTIONS = {"engine", "actors", "workers"}
 
 CAPTIONER_OPTIONS = {
     "device",
@@ -50,7 +54,7 @@ CAPTIONER_OPTIONS = {
     "max_pixels",
 }
 
-EMBEDDER_OPTIONS = {"pretrained", "device", "batch_size"}
+EMBEDDER_OPTIONS = {"pretrained", "precision", "device", "batch_size"}
 
 
 def run_pipeline(
@@ -89,30 +93,40 @@ def run_pipeline(
     keys = {s: f"{field}_{s}" for s in ("clip", "outliers", "map")}
 
     run = _Run()
-    run.stage(
-        "detect",
-        lambda: rmb.detect_objects(
-            dataset,
-            detect_with,
-            field=field,
-            overwrite=overwrite,
-            progress=progress,
-            **detect_options,
-        ),
-    )
-    samples = _filtered(dataset, field, settings["filter"], seed)
-    run.stage(
-        "embed",
-        lambda: rmb.embed_objects(
-            samples,
-            embed_with,
-            field=field,
-            brain_key=keys["clip"],
-            overwrite=overwrite,
-            progress=progress,
-            **embed_options,
-        ),
-    )
+    common = {"field": field, "overwrite": overwrite, "progress": progress}
+    samples: Any = dataset
+    if settings["filter"] or not _one_pass(detect_options, embed_options):
+        run.stage(
+            "detect",
+            lambda: rmb.detect_objects(
+                dataset, detect_with, **common, **detect_options
+            ),
+        )
+        samples = _filtered(dataset, field, settings["filter"], seed)
+        run.stage(
+            "embed",
+            lambda: rmb.embed_objects(
+                samples,
+                embed_with,
+                brain_key=keys["clip"],
+                **common,
+                **embed_options,
+            ),
+        )
+    else:
+        both = run.stage(
+            "detect_and_embed",
+            lambda: rmb.detect_and_embed(
+                dataset,
+                detect_with,
+                embed_with,
+                brain_key=keys["clip"],
+                embed=embed_options,
+                **common,
+                **detect_options,
+            ),
+        )
+        run.summaries += both.values()
     run.stage(
         "outliers",
         lambda: rmb.score_outliers(
@@ -265,6 +279,15 @@ def _filtered(
     )
 
 
+def _one_pass(
+    detect_options: Mapping[str, Any], embed_options: Mapping[str, Any]
+) -> bool:
+    """Whether both can be done at once: each image is then read once."""
+    return set(detect_options) <= ENGINE_OPTIONS and set(
+        embed_options
+    ) <= set(STORE_OPTIONS)
+
+
 def _split(
     value: Any, what: str, settings: Mapping[str, Any]
 ) -> tuple[Any, dict[str, Any]]:
@@ -302,6 +325,8 @@ def _embedder(
     default = DEFAULT_EMBEDDER if value is None else value
     model, options = _split(default, "embedder", settings)
     own = _pop(options, EMBEDDER_OPTIONS)
+    if "precision" in own:
+        own["dtype"] = own.pop("precision")
     if isinstance(model, (str, Path)):
         reference = str(model)
         if is_local(reference):

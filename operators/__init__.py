@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from raremine.operators.caption_objects import CaptionObjects
+from raremine.operators.detect_and_embed import DetectAndEmbed
 from raremine.operators.detect_objects import DetectObjects
 from raremine.operators.embed_objects import EmbedObjects
 from raremine.operators.evaluate_mining import EvaluateMining
@@ -20,6 +21,7 @@ OPERATORS = (
     LoadNuscenes,
     DetectObjects,
     EmbedObjects,
+    DetectAndEmbed,
     ScoreOutliers,
     MapObjects,
     CaptionObjects,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import raremine.brain as rmb
+from raremine.operators.engines import ask_for_engine
 from raremine.operators.forms import Form
 from raremine.operators.stage_operator import StageOperator
 from raremine.operators.targets import target_collection
@@ -32,9 +33,12 @@ class DetectObjects(StageOperator):
         form.integer("imgsz", 32)
         form.integer("max_det", 1)
         form.texts("classes")
+        form.switch("half")
         form.text("device")
         form.integer("batch_size", 1)
+        form.switch("exact")
         form.switch("overwrite")
+        ask_for_engine(form)
 
     def run(
         self, ctx: Any, arguments: dict[str, Any], progress: Any

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import raremine.brain as rmb
+from raremine.operators.engines import ask_for_engine
 from raremine.operators.forms import Form
 from raremine.operators.stage_operator import StageOperator
 from raremine.operators.targets import target_collection
@@ -30,10 +31,14 @@ class EmbedObjects(StageOperator):
         form.text("pretrained")
         form.text("brain_key")
         form.decimal("padding", 0.0, 1.0)
+        form.decimal("min_size", 0.0)
         form.switch("normalize")
+        form.choice("dtype", ("float32", "float16"))
+        form.choice("precision", ("float32", "float16", "bfloat16"))
         form.text("device")
         form.integer("batch_size", 1)
         form.switch("overwrite")
+        ask_for_engine(form)
 
     def run(
         self, ctx: Any, arguments: dict[str, Any], progress: Any

@@ -26,6 +26,9 @@ _LABELS = {
     "out_dir": "Output folder",
     "dtype": "Number type",
     "hint": "Hint at the class",
+    "min_size": "Smallest side",
+    "half": "Half precision",
+    "exact": "Decode at full size",
 }
 _ARGUMENT = re.compile(r"^\**(?P<name>\w+)(?: \(.*?\)+)?: (?P<text>.*)$")
 
@@ -70,12 +73,18 @@ class Form:
 
     Args:
         function: the SDK function
+        *parts: functions that it hands options on to
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(
+        self, function: Callable[..., Any], *parts: Callable[..., Any]
+    ) -> None:
         self.inputs = types.Object()
-        self._parameters = inspect.signature(function).parameters
-        self._help = argument_help(function)
+        self._parameters: dict[str, inspect.Parameter] = {}
+        self._help: dict[str, str] = {}
+        for source in (*parts, function):
+            self._parameters |= inspect.signature(source).parameters
+            self._help |= argument_help(source)
 
     @property
     def names(self) -> set[str]:

@@ -41,6 +41,7 @@ class StageOperator(foo.Operator):
         needs_dataset: whether it works on a dataset at all
         works_on_view: whether it works on a target that the user chooses,
             and not on the whole dataset
+        parts: names of SDK functions whose options the form also asks for
         positional: names of the SDK function's positional arguments behind
             the collection
     """
@@ -52,6 +53,7 @@ class StageOperator(foo.Operator):
     risk: ClassVar[types.RiskLevel] = types.RiskLevel.MEDIUM
     needs_dataset: ClassVar[bool] = True
     works_on_view: ClassVar[bool] = True
+    parts: ClassVar[tuple[str, ...]] = ()
     positional: ClassVar[tuple[str, ...]] = ()
 
     @property
@@ -89,7 +91,9 @@ class StageOperator(foo.Operator):
 
     def form(self, ctx: Any) -> Form:
         """Builds the operator's form for a context."""
-        form = Form(getattr(rmb, self.stage))
+        form = Form(
+            getattr(rmb, self.stage), *(getattr(rmb, n) for n in self.parts)
+        )
         if self.needs_dataset and ctx.dataset is None:
             form.missing("No dataset", "Open a dataset first.")
             return form

@@ -7,20 +7,24 @@ from dataclasses import dataclass
 from typing import Any
 
 TITLES = {
-    "detect": ("detect_objects", "Detect"),
-    "embed": ("embed_objects", "Embed"),
-    "outliers": ("score_outliers", "Score outliers"),
-    "map": ("map_objects", "Map"),
-    "caption": ("caption_objects", "Caption"),
-    "concepts": ("match_concepts", "Match concepts"),
-    "novelty": ("score_novelty", "Score novelty"),
-    "pareto": ("rank_pareto", "Rank (Pareto)"),
-    "select": ("select_frames", "Select frames"),
-    "views": ("save_mining_views", "Save views"),
-    "export": ("export_selection", "Export"),
-    "evaluate": ("evaluate_mining", "Evaluate"),
+    "detect_and_embed": (
+        ("detect_objects", "embed_objects"),
+        "Detect and embed",
+    ),
+    "detect": (("detect_objects",), "Detect"),
+    "embed": (("embed_objects",), "Embed"),
+    "outliers": (("score_outliers",), "Score outliers"),
+    "map": (("map_objects",), "Map"),
+    "caption": (("caption_objects",), "Caption"),
+    "concepts": (("match_concepts",), "Match concepts"),
+    "novelty": (("score_novelty",), "Score novelty"),
+    "pareto": (("rank_pareto",), "Rank (Pareto)"),
+    "select": (("select_frames",), "Select frames"),
+    "views": (("save_mining_views",), "Save views"),
+    "export": (("export_selection",), "Export"),
+    "evaluate": (("evaluate_mining",), "Evaluate"),
 }
-"""Stage of the pipeline → its public function and what people call it."""
+"""Stage of the pipeline → whose summaries it has and what people call it."""
 
 _NOT_COUNTS = {"stage", "failures", "failed", "seconds"}
 
@@ -56,16 +60,18 @@ def stage_rows(result: Mapping[str, Any]) -> list[StageRow]:
     summaries = {s["stage"]: s for s in result.get("stages", ())}
     rows = []
     for name, seconds in result.get("seconds", {}).items():
-        function, title = TITLES.get(name, (name, name.capitalize()))
-        summary = summaries.get(function, {})
+        functions, title = TITLES.get(name, ((name,), name.capitalize()))
+        own = [summaries[f] for f in functions if f in summaries]
         rows.append(
             StageRow(
                 name,
                 title,
-                outcome(summary) or _other_outcome(name, result),
-                int(summary.get("failures", 0)),
+                "; ".join(filter(None, map(outcome, own)))
+                or _other_outcome(name, result),
+                sum(int(summary.get("failures", 0)) for summary in own),
                 tuple(
                     (str(f["where"]), str(f["reason"]))
+                    for summary in own
                     for f in summary.get("failed", ())
                 ),
                 float(seconds),

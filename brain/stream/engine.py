@@ -302,7 +302,7 @@ class _Guarded:
         else:
             for one in inputs:
                 try:
-                    outputs += self._call([one])
+                    outputs.extend(self._call([one]))
                 except Exception as own:
                     outputs.append(_worded(own))
         if not all(isinstance(output, str) for output in outputs):

@@ -266,7 +266,7 @@ def _check_summary(folder: Path) -> None:
     assert summary["objects"] == sum(summary["groups"].values()) > 0
     assert set(summary["groups"]) == {"target", "rare", "common"}
     assert summary["failures"] == 0
-    stages = {"render", "load", "detect", "embed", "outliers", "map",
+    stages = {"render", "load", "detect_and_embed", "outliers", "map",
               "caption", "concepts", "novelty", "pareto", "select"}
     assert stages <= set(summary["seconds"])
     assert all(s >= 0 for s in summary["seconds"].values())

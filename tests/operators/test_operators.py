@@ -31,6 +31,10 @@ EXTRA = {
         "top_up",
     },
     "export_selection": {"overwrite"},
+    "detect_and_embed": {
+        *("conf", "iou", "imgsz", "max_det", "classes"),
+        *("padding", "min_size"),
+    },
     "evaluate_mining": {"field"},
     "mine": {
         "random_share",
@@ -62,7 +66,7 @@ def test_all_operators_are_registered_without_errors() -> None:
 
 
 def test_there_is_one_operator_per_sdk_function() -> None:
-    assert set(STAGES) == set(rmb.__all__) - {"detect_and_embed"}
+    assert set(STAGES) == set(rmb.__all__)
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -136,6 +140,7 @@ def test_vectors_are_offered_by_their_brain_keys(mined: fo.Dataset) -> None:
 COLLECTION_STAGES = {
     "detect_objects": {"model": "yolov8n.pt", "conf": 0.3, "classes": ["car"]},
     "embed_objects": {"model": "ViT-B-16", "normalize": False},
+    "detect_and_embed": {"detector": "yolov8n.pt", "engine": "ray"},
     "map_objects": {"method": "pca", "seed": 3},
     "caption_objects": {"candidates": "all", "dtype": "float16"},
     "score_outliers": {"methods": ["knn", "lof"], "share": 0.1},
@@ -143,7 +148,10 @@ COLLECTION_STAGES = {
     "score_novelty": {"pooling": "min", "min_count": 2},
     "rank_pareto": {"signals": ["knn", "-confidence"]},
 }
-HAS_PROGRESS = {"detect_objects", "embed_objects", "caption_objects"}
+HAS_PROGRESS = {
+    *("detect_objects", "embed_objects", "detect_and_embed"),
+    "caption_objects",
+}
 
 
 @pytest.fixture
@@ -170,6 +178,22 @@ def test_a_stage_is_called_once_with_what_was_set(
     assert double.samples.media_type == "group"
     assert double.samples._root_dataset.name == mined.name
     assert result.result["stage"] == name
+
+
+def test_options_of_the_parts_go_to_the_parts(
+    mined: fo.Dataset, stage: Any
+) -> None:
+    double = stage("detect_and_embed")
+    foo.execute_operator(
+        _uri("detect_and_embed"),
+        dict(dataset=mined),
+        params={"conf": 0.4, "classes": ["car"], "padding": 0.2},
+    )
+    assert double.arguments == {
+        "detect": {"conf": 0.4, "classes": ["car"]},
+        "embed": {"padding": 0.2},
+        "progress": None,
+    }
 
 
 def test_empty_inputs_of_the_app_mean_the_sdks_default(
