@@ -26,7 +26,7 @@ def research(spec: dict[str, Any]) -> Work:
     from PIL import Image
     from ultralytics import YOLO
 
-    detector = YOLO(spec["detector"])
+    detector: Any = YOLO(spec["detector"])
     net, preprocess, device = _clip(spec)
 
     def crops_of(path: str, folder: Path, number: int) -> list[Path]:
@@ -97,7 +97,7 @@ def fiftyone(spec: dict[str, Any]) -> Work:
             }
         )
     )
-    detector = YOLO(spec["detector"])
+    detector: Any = YOLO(spec["detector"])
     detector.overrides.update(
         imgsz=spec["imgsz"], iou=IOU, max_det=spec["max_det"], verbose=False
     )
@@ -175,7 +175,8 @@ def floor(spec: dict[str, Any]) -> Work:
     from ultralytics import YOLO
 
     net, _, device = _clip(spec)
-    network = YOLO(spec["detector"]).model.to(device).eval().fuse()
+    network: Any = YOLO(spec["detector"]).model
+    network = network.to(device).eval().fuse()
     size = net.visual.image_size
     height, width = (size, size) if isinstance(size, int) else size
     image = torch.rand(1, 3, *spec["input"], device=device)

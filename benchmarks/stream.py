@@ -88,20 +88,21 @@ def random_yolo(folder: Path, name: str, image: Path, size: int) -> Path:
 
     torch.manual_seed(0)
     yolo = YOLO(f"{name}.yaml")
+    network: Any = yolo.model
     pixels = cv2.resize(cv2.imread(str(image)), (size, size * 9 // 512 * 32))
     ready = torch.from_numpy(pixels[..., ::-1].copy()).permute(2, 0, 1)[None]
-    last = [branch[-1] for branch in yolo.model.model[-1].cv3]
+    last = [branch[-1] for branch in network.model[-1].cv3]
     with torch.no_grad():
         # without statistics of an image the network's output is constant
-        yolo.model.train()
-        for layer in yolo.model.modules():
+        network.train()
+        for layer in network.modules():
             if isinstance(layer, torch.nn.BatchNorm2d):
                 layer.momentum = 1.0
-        yolo.model(ready.float() / 255)
+        network(ready.float() / 255)
         for layer in last:
             layer.bias.fill_(-20.0)
             layer.bias[0] = 0.0
-        output = yolo.model.eval()(ready.float() / 255)
+        output = network.eval()(ready.float() / 255)
         scores = output[0][0, 4].logit().sort(descending=True).values
         for layer in last:
             layer.bias[0] = THRESHOLD - float(scores[CANDIDATES])
@@ -155,7 +156,7 @@ def memory(
     spec: dict[str, Any], images: list[Path], folder: Path, counts: list[int]
 ) -> list[dict[str, Any]]:
     """Measures raremine's peak of memory on few and on many images."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for count in counts:
         own = {
             **spec,

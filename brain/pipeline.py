@@ -93,7 +93,11 @@ def run_pipeline(
     keys = {s: f"{field}_{s}" for s in ("clip", "outliers", "map")}
 
     run = _Run()
-    common = {"field": field, "overwrite": overwrite, "progress": progress}
+    common: dict[str, Any] = {
+        "field": field,
+        "overwrite": overwrite,
+        "progress": progress,
+    }
     samples: Any = dataset
     if settings["filter"] or not _one_pass(detect_options, embed_options):
         run.stage(
