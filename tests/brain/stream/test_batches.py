@@ -63,9 +63,7 @@ def test_a_crop_is_a_copy() -> None:
     np.testing.assert_array_equal(image, IMAGE)
 
 
-@given(
-    st.lists(st.floats(-0.5, 1.5), min_size=4, max_size=4), st.floats(0, 1)
-)
+@given(st.lists(st.floats(-0.5, 1.5), min_size=4, max_size=4), st.floats(0, 1))
 def test_a_crop_lies_inside_the_image(
     box: list[float], padding: float
 ) -> None:

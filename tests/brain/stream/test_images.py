@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,3 +135,67 @@ def test_no_more_is_decoded_than_is_asked_for(
     # leaving early cancels the rest
     items.close()
     assert len(decoded) <= len(pulled) <= 3 + 5
+
+
+def textured(width: int, height: int) -> np.ndarray:
+    noise = np.random.default_rng(3).integers(0, 255, (9, 16, 3), np.uint8)
+    return np.asarray(Image.fromarray(noise).resize((width, height)))
+
+
+@pytest.mark.parametrize("size", [(320, 180), (333, 517), (17, 5), (1, 1)])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}])
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+def test_jpegs_are_read_as_pillow_reads_them(
+    tmp_path: Path, size: tuple[int, int], options: Any, subsampling: int
+) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(textured(*size)).save(
+        path, quality=90, subsampling=subsampling, **options
+    )
+    with Image.open(path) as file:
+        np.testing.assert_array_equal(read_image(str(path)), np.asarray(file))
+
+
+def test_a_grey_jpeg_becomes_rgb(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(textured(64, 48)).convert("L").save(path)
+    with Image.open(path) as file:
+        expected = np.asarray(file.convert("RGB"))
+    np.testing.assert_array_equal(read_image(str(path)), expected)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9, 0.999])
+def test_a_truncated_jpeg_is_an_error(tmp_path: Path, share: float) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(textured(320, 180)).save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(OSError, match="truncated"):
+        read_image(str(path))
+
+
+@pytest.mark.parametrize(
+    ("size", "at_least", "long_side"),
+    [
+        ((1600, 900), 1600, {1600}),
+        ((1600, 900), 801, {1600}),
+        ((1600, 900), 800, {800}),
+        ((1600, 900), 400, {400}),
+        ((900, 1600), 640, {800, 1000}),
+        ((1600, 900), 10, {200}),
+    ],
+)
+def test_a_large_jpeg_may_be_decoded_small(
+    tmp_path: Path, size: tuple[int, int], at_least: int, long_side: set[int]
+) -> None:
+    path = str(tmp_path / "a.jpg")
+    Image.fromarray(textured(*size)).save(path, quality=95)
+    small = read_image(path, at_least)
+    assert max(small.shape[:2]) in long_side
+    assert (small.shape[0] > small.shape[1]) == (size[1] > size[0])
+    # the same picture, only smaller
+    whole = Image.fromarray(read_image(path))
+    shape = (small.shape[1], small.shape[0])
+    expected = np.asarray(whole.resize(shape, Image.Resampling.BOX))
+    difference = small.astype(float) - expected
+    assert np.abs(difference).mean() < 3

@@ -119,3 +119,47 @@ def test_without_ray_it_says_how_to_get_it(
     with pytest.raises(RaremineError, match=r"pip install 'raremine\[ray\]"):
         rmb.detect_objects(dataset, FakeDetector(), engine="ray")
     assert dataset.get_field("objects") is None
+
+
+def test_real_models_find_the_same_on_ray(
+    tmp_path: Path, repo_root: Path
+) -> None:
+    from PIL import Image
+
+    from demo.config import WorldConfig
+    from demo.render import render_images
+
+    world = WorldConfig(seed=5, scenes=2, keyframes=1, image_size=(800, 450))
+    paths = []
+    for number, picture in enumerate(render_images(world)):
+        paths.append(str(tmp_path / f"{number}.jpg"))
+        Image.fromarray(picture.image).save(paths[-1], quality=95)
+    weights = repo_root / "demo" / "weights"
+
+    def mined(**options: Any) -> fo.Dataset:
+        dataset = fo.Dataset()
+        dataset.add_samples(fo.Sample(path) for path in paths)
+        rmb.detect_and_embed(
+            dataset,
+            str(weights / "detector.pt"),
+            str(weights / "embedder"),
+            detect={"imgsz": 640, "device": "cpu"},
+            embed={"device": "cpu"},
+            **options,
+        )
+        return dataset
+
+    on_ray, here = mined(engine="ray", actors=2), mined()
+    assert len(values(here)) > 10
+    ours, theirs = values(on_ray, "label"), values(here, "label")
+    assert ours == theirs
+    for name, error in (("bounding_box", 1e-5), ("confidence", 1e-4)):
+        np.testing.assert_allclose(
+            [value for _, value in values(on_ray, name)],
+            [value for _, value in values(here, name)],
+            atol=error,
+        )
+    of_ray, of_here = vectors(on_ray), vectors(here)
+    assert of_ray.keys() == of_here.keys()
+    for key, vector in of_ray.items():
+        assert float(vector @ of_here[key]) > 0.99999
