@@ -1,4 +1,4 @@
-"""Flags from scores, and one flag and one score from many."""
+"""One flag and one score from those of many methods."""
 
 from __future__ import annotations
 
@@ -7,39 +7,36 @@ from collections.abc import Mapping
 import numpy as np
 
 from raremine.brain.errors import RaremineError
+from raremine.brain.outliers.thresholds import threshold_by_share
 
 FUSIONS = ("union", "intersection", "majority", "mean_rank")
 
 
-def threshold_by_share(scores: np.ndarray, share: float) -> float:
-    """Returns the score above which ``share`` of the objects lie.
-
-    Args:
-        scores: (n,) finite scores
-        share: between 0 and 1; .2 is scikit-learn's ``contamination=.2``
+def check_fusion(fusion: str) -> None:
+    """Checks the name of a fusion, before any work.
 
     Raises:
-        RaremineError: if the share is not between 0 and 1
+        RaremineError: if it is not one of ``FUSIONS``
     """
-    if not 0 < share < 1:
+    if fusion not in FUSIONS:
         raise RaremineError(
-            f"A share of outliers of {share} is not between 0 and 1; pass "
-            "such as 0.2 for one object in five."
+            f"Unknown fusion '{fusion}'; choose one of {', '.join(FUSIONS)}."
         )
-    if not len(scores):
-        return float("inf")
-    return float(np.percentile(scores, 100 * (1 - share)))
 
 
 def rank_percentile(scores: np.ndarray) -> np.ndarray:
     """Returns each score's mid-rank as a share in (0, 1); ties share one.
 
     Args:
-        scores: (n,) finite scores
+        scores: (n,) scores; NaN has no rank, stays NaN and counts nowhere
     """
     from scipy.stats import rankdata
 
-    return np.asarray((rankdata(scores) - 0.5) / max(len(scores), 1))
+    ranks = np.full(len(scores), np.nan)
+    known = ~np.isnan(scores)
+    count = max(int(known.sum()), 1)
+    ranks[known] = (rankdata(scores[known]) - 0.5) / count
+    return ranks
 
 
 def fuse_flags(
@@ -63,10 +60,7 @@ def fuse_flags(
     Raises:
         RaremineError: if the fusion is not one of these
     """
-    if fusion not in FUSIONS:
-        raise RaremineError(
-            f"Unknown fusion '{fusion}'; choose one of {', '.join(FUSIONS)}."
-        )
+    check_fusion(fusion)
     if fusion == "mean_rank":
         fused = fuse_scores(scores)
         return fused > threshold_by_share(fused, share)
@@ -85,7 +79,8 @@ def fuse_scores(scores: Mapping[str, np.ndarray]) -> np.ndarray:
     Ranks, because the methods' scales have nothing in common.
 
     Args:
-        scores: method → (n,) float
+        scores: method → (n,) float; an object that any method could not
+            score (NaN) gets NaN
     """
     return np.asarray(
         np.mean([rank_percentile(s) for s in scores.values()], axis=0)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import fiftyone.core.fields as fof
-import numpy as np
 
 from raremine.brain.columns import (
     declare_columns,
@@ -15,17 +14,18 @@ from raremine.brain.columns import (
     write_objects,
 )
 from raremine.brain.crop_index import vectors_of
-from raremine.brain.errors import RaremineError
-from raremine.brain.outliers.class_rarity import class_rarity_scores
+from raremine.brain.outliers.finite import finite_rows
 from raremine.brain.outliers.fusion import (
+    check_fusion,
     fuse_flags,
     fuse_scores,
-    threshold_by_share,
 )
-from raremine.brain.outliers.isolation_forest import isolation_forest_scores
-from raremine.brain.outliers.knn import knn_scores
-from raremine.brain.outliers.lof import class_lof_scores, lof_scores
-from raremine.brain.outliers.tsne_knn import tsne_knn_scores
+from raremine.brain.outliers.scoring import (
+    SCORERS,
+    ScoringInput,
+    check_methods,
+)
+from raremine.brain.outliers.thresholds import threshold_rules
 from raremine.brain.runs import (
     check_key,
     fingerprint,
@@ -33,20 +33,6 @@ from raremine.brain.runs import (
     run_params,
 )
 from raremine.brain.summary import StageSummary
-
-Scorer = Callable[[np.ndarray, np.ndarray, int, int], np.ndarray]
-
-SCORERS: dict[str, Scorer] = {
-    "isolation_forest": lambda x, y, k, seed: isolation_forest_scores(
-        x, seed=seed
-    ),
-    "knn": lambda x, y, k, seed: knn_scores(x, k=k),
-    "lof": lambda x, y, k, seed: lof_scores(x, k=k),
-    "class_lof": lambda x, y, k, seed: class_lof_scores(x, y),
-    "tsne_knn": lambda x, y, k, seed: tsne_knn_scores(x, k=k, seed=seed),
-    "class_rarity": lambda x, y, k, seed: class_rarity_scores(y),
-}
-"""Method name → scores from (vectors, labels, k, seed)."""
 
 RESULT_COLUMNS = ("outlier", "outlier_by", "outlier_score")
 
@@ -61,26 +47,34 @@ def score(
     share: float = 0.2,
     k: int = 20,
     seed: int = 42,
+    thresholds: Mapping[str, Sequence[object]] | None = None,
+    exact: bool | None = None,
     brain_key: str = "objects_outliers",
     overwrite: bool = False,
 ) -> dict[str, Any]:
-    """Scores every object that has a vector.
+    """Scores every object that has a finite vector.
 
-    See :func:`raremine.brain.score_outliers`.
+    See :func:`raremine.brain.score_outliers`. Of what it does not name:
+    ``thresholds`` (None) maps a method to its own (kind, value), with a kind
+    of ``ThresholdRule``, instead of ``share``; ``exact`` (None) says how
+    neighbours are searched, see ``neighbor_graph``; the summary's
+    ``unscored`` counts objects whose vector holds NaN or infinity.
     """
     summary = StageSummary("score_outliers")
-    unknown = sorted(set(methods) - set(SCORERS))
-    if unknown or not methods:
-        raise RaremineError(
-            f"Unknown outlier method {', '.join(unknown) or '(none given)'}; "
-            f"choose from {', '.join(SCORERS)}."
-        )
+    check_methods(methods, tuple(SCORERS))
+    check_fusion(fusion)
+    rules = threshold_rules(methods, share, thresholds)
     scope = resolve(samples, field)
     dataset = scope.dataset
     check_key(dataset, brain_key, "outliers")
     everything = read_objects(scope, field, ["label"])
     vectors, rows = vectors_of(dataset, embeddings, everything)
+    without_vector = len(everything) - len(rows)
+    finite = finite_rows(vectors)
+    if not finite.all():
+        vectors, rows = vectors[finite], rows[finite]
     table = everything.take(rows)
+    unscored = len(everything) - len(table) - without_vector
     params = {
         "embeddings": embeddings,
         "embedded_by": dataset.get_brain_info(embeddings).config.params,
@@ -91,16 +85,28 @@ def score(
         "seed": seed,
         "objects": fingerprint(table.label_id),
     }
-    unscored = len(everything) - len(table)
+    # named only if given: runs without them stay as they were recorded
+    if thresholds:
+        params["thresholds"] = {
+            name: [rules[name].kind, rules[name].number]
+            for name in sorted(thresholds)
+        }
+    if exact is not None:
+        params["exact"] = exact
     if not overwrite and run_params(dataset, brain_key) == params:
-        summary.count(objects=0, skipped=len(table), without_vector=unscored)
+        summary.count(
+            objects=0,
+            skipped=len(table),
+            without_vector=without_vector,
+            unscored=unscored,
+        )
         return summary.to_dict()
 
-    scores = {
-        name: SCORERS[name](vectors, table["label"], k, seed)
-        for name in methods
-    }
-    limits = {n: threshold_by_share(s, share) for n, s in scores.items()}
+    inputs = ScoringInput(
+        vectors, table["label"], k=k, seed=seed, exact=exact, methods=methods
+    )
+    scores = {name: SCORERS[name](inputs) for name in methods}
+    limits = {name: rules[name].limit(scores[name]) for name in methods}
     flags = {name: scores[name] > limits[name] for name in methods}
     fused = fuse_flags(flags, scores, fusion, share)
     flagged_by = [
@@ -141,7 +147,8 @@ def score(
     summary.count(
         objects=len(table),
         outliers=int(fused.sum()),
-        without_vector=unscored,
+        without_vector=without_vector,
+        unscored=unscored,
         **{f"by_{name}": int(flags[name].sum()) for name in methods},
     )
     return summary.to_dict()

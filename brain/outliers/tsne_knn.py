@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from raremine.brain.outliers.finite import score_finite
+from raremine.brain.outliers.layout_knn import (
+    check_layout,
+    layout_knn_scores,
+)
+
 SMALLEST = 4
 """Points below which a t-SNE map says nothing."""
 
@@ -37,7 +43,11 @@ def tsne_map(vectors: np.ndarray, *, seed: int = 42) -> np.ndarray:
 
 
 def tsne_knn_scores(
-    vectors: np.ndarray, *, k: int = 20, seed: int = 42
+    vectors: np.ndarray,
+    *,
+    k: int = 20,
+    seed: int = 42,
+    layout: np.ndarray | None = None,
 ) -> np.ndarray:
     """Scores each vector by its mean distance to neighbours on the map.
 
@@ -48,16 +58,18 @@ def tsne_knn_scores(
         vectors: (n, d) float
         k (20): neighbours, of which the point itself counts as one
         seed (42): seed of the layout
+        layout (None): (n, 2) t-SNE map, if there is one already
 
     Returns:
-        (n,) float64, higher = more unusual; 0 for fewer than four vectors
+        (n,) float64, higher = more unusual; 0 for fewer than four vectors,
+        NaN where the vector is not finite
     """
-    from sklearn.neighbors import NearestNeighbors
 
-    n = len(vectors)
-    if n < SMALLEST:
-        return np.zeros(n)
-    points = tsne_map(vectors, seed=seed)
-    search = NearestNeighbors(n_neighbors=min(k, n)).fit(points)
-    distances, _ = search.kneighbors(points)
-    return np.asarray(distances.mean(axis=1), dtype=np.float64)
+    def scores(known: np.ndarray) -> np.ndarray:
+        if len(known) < SMALLEST:
+            return np.zeros(len(known))
+        return layout_knn_scores(tsne_map(known, seed=seed), k=k)
+
+    if layout is not None:
+        return layout_knn_scores(check_layout(layout, len(vectors)), k=k)
+    return score_finite(vectors, scores)

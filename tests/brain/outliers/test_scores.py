@@ -16,7 +16,7 @@ from raremine.brain.outliers.isolation_forest import isolation_forest_scores
 from raremine.brain.outliers.knn import knn_scores
 from raremine.brain.outliers.lof import class_lof_scores, lof_scores
 from raremine.brain.outliers.neighbors import neighbor_distances
-from raremine.brain.outliers.stage import SCORERS
+from raremine.brain.outliers.scoring import SCORERS, ScoringInput
 from raremine.brain.outliers.tsne_knn import tsne_knn_scores, tsne_map
 
 
@@ -36,7 +36,7 @@ def test_any_number_of_objects_gets_finite_scores(name: str, n: int) -> None:
     labels = np.array([("car", "truck")[i % 2] for i in range(n)], object)
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
-        scores = SCORERS[name](cloud(n), labels, 20, 42)
+        scores = SCORERS[name](ScoringInput(cloud(n), labels))
     assert scores.shape == (n,)
     assert np.isfinite(scores).all()
 
@@ -45,7 +45,7 @@ def test_any_number_of_objects_gets_finite_scores(name: str, n: int) -> None:
 @pytest.mark.parametrize("name", sorted(SCORERS))
 def test_identical_objects_are_not_told_apart(name: str, n: int) -> None:
     labels = np.array(["car"] * n, object)
-    scores = SCORERS[name](np.ones((n, 4), np.float32), labels, 20, 42)
+    scores = SCORERS[name](ScoringInput(np.ones((n, 4), np.float32), labels))
     assert np.isfinite(scores).all()
     assert np.ptp(scores) < 1e-9
 
@@ -54,7 +54,7 @@ def test_identical_objects_are_not_told_apart(name: str, n: int) -> None:
 def test_the_strange_one_scores_highest(name: str) -> None:
     vectors = with_outlier()
     labels = np.array(["car"] * len(vectors), object)
-    assert np.argmax(SCORERS[name](vectors, labels, 20, 42)) == 17
+    assert np.argmax(SCORERS[name](ScoringInput(vectors, labels))) == 17
 
 
 def test_isolation_forest_is_scikit_learn_s() -> None:
@@ -70,7 +70,8 @@ def test_isolation_forest_is_scikit_learn_s() -> None:
 
 @pytest.mark.parametrize(("n", "k"), [(60, 20), (10, 9), (10, 20)])
 def test_lof_is_scikit_learn_s(n: int, k: int) -> None:
-    vectors = cloud(n)
+    # of float32 vectors scikit-learn's own scores are float32
+    vectors = cloud(n).astype(np.float64)
     model = LocalOutlierFactor(n_neighbors=min(k, n - 1)).fit(vectors)
     np.testing.assert_allclose(
         lof_scores(vectors, k=k), -model.negative_outlier_factor_

@@ -1,0 +1,95 @@
+"""The outlier methods by name, over one shared neighbour graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from raremine.brain.errors import RaremineError
+from raremine.brain.outliers.class_rarity import class_rarity_scores
+from raremine.brain.outliers.isolation_forest import isolation_forest_scores
+from raremine.brain.outliers.knn import knn_scores
+from raremine.brain.outliers.lof import class_lof_scores, lof_scores
+from raremine.brain.outliers.neighbors import NeighborGraph, neighbor_graph
+from raremine.brain.outliers.tsne_knn import tsne_knn_scores
+from raremine.brain.outliers.umap_knn import NEIGHBORS, umap_knn_scores
+
+
+class ScoringInput:
+    """What the methods score, and the graph that they share.
+
+    Args:
+        vectors: (n, d) float32, may be a memory map
+        labels: (n,) class names
+        k (20): neighbours
+        seed (42): seed of whatever is random
+        exact (None): how neighbours are searched, see ``neighbor_graph``
+        methods (()): methods that will be asked for; they decide how many
+            neighbours the graph holds
+    """
+
+    def __init__(
+        self,
+        vectors: np.ndarray,
+        labels: np.ndarray,
+        *,
+        k: int = 20,
+        seed: int = 42,
+        exact: bool | None = None,
+        methods: Sequence[str] = (),
+    ) -> None:
+        self.vectors = vectors
+        self.labels = labels
+        self.k = k
+        self.seed = seed
+        self.exact = exact
+        self._widest = max(k, NEIGHBORS - 1) if "umap_knn" in methods else k
+
+    @cached_property
+    def graph(self) -> NeighborGraph:
+        """The vectors' neighbour graph, computed when first asked for."""
+        return neighbor_graph(
+            self.vectors, self._widest, exact=self.exact, seed=self.seed
+        )
+
+
+Scorer = Callable[[ScoringInput], np.ndarray]
+
+SCORERS: dict[str, Scorer] = {
+    "isolation_forest": lambda x: isolation_forest_scores(
+        x.vectors, seed=x.seed
+    ),
+    "knn": lambda x: knn_scores(x.vectors, k=x.k, graph=x.graph),
+    "lof": lambda x: lof_scores(x.vectors, k=x.k, graph=x.graph),
+    "class_lof": lambda x: class_lof_scores(
+        x.vectors, x.labels, exact=x.exact
+    ),
+    "tsne_knn": lambda x: tsne_knn_scores(x.vectors, k=x.k, seed=x.seed),
+    "umap_knn": lambda x: umap_knn_scores(
+        x.vectors,
+        k=x.k,
+        seed=x.seed,
+        graph=x.graph if x.graph.k >= NEIGHBORS - 1 else None,
+        exact=x.exact,
+    ),
+    "class_rarity": lambda x: class_rarity_scores(x.labels),
+}
+"""Method name → (n,) float64 scores, higher = more unusual."""
+
+
+def check_methods(
+    methods: Sequence[str], known: Sequence[str] = tuple(SCORERS)
+) -> None:
+    """Checks names of methods.
+
+    Raises:
+        RaremineError: if there is none, or one is not known
+    """
+    unknown = sorted(set(methods) - set(known))
+    if unknown or not methods:
+        raise RaremineError(
+            f"Unknown outlier method {', '.join(unknown) or '(none given)'}; "
+            f"choose from {', '.join(known)}."
+        )
