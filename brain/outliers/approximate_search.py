@@ -20,7 +20,7 @@ MOST_LISTS = 4096
 
 SAMPLED_FOR_EACH_LIST = 32
 ROUNDS = 6
-PROBES = 32
+PROBES = 16
 """Lists a query looks into."""
 
 SPARE = 8

@@ -11,7 +11,7 @@ from raremine.brain.outliers.approximate_search import ClusteredIndex
 from raremine.brain.outliers.exact_search import exact_neighbors
 from raremine.brain.outliers.finite import finite_rows
 
-EXACT_LIMIT = 10_000
+EXACT_LIMIT = 20_000
 """Vectors up to which the search is exact unless asked otherwise."""
 
 
