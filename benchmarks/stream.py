@@ -199,7 +199,7 @@ def main() -> None:
         "(default: YOLOv8n with random weights)",
     )
     options = parser.parse_args()
-    few, many, rounds = (12, 24, 1) if options.quick else (48, 192, 3)
+    few, many, rounds = (12, 24, 1) if options.quick else (48, 576, 3)
     demo_clip = DEMO / "embedder" / "raremine-demo-clip.safetensors"
     parts: dict[str, list[dict[str, Any]]] = {}
     with tempfile.TemporaryDirectory(prefix="raremine-bench-") as name:

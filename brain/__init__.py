@@ -43,6 +43,7 @@ __all__ = [
     "rank_pareto",
     "score_novelty",
     "score_outliers",
+    "search_objects",
     "select_frames",
 ]
 
@@ -384,6 +385,43 @@ def detect_and_embed(
         actors=actors,
         workers=workers,
         progress=progress,
+    )
+
+
+def search_objects(
+    samples: Any,
+    query: str,
+    *,
+    field: str = "objects",
+    embeddings: str = "objects_clip",
+    k: int = 50,
+    name: str | None = None,
+) -> fo.PatchesView:
+    """Finds the objects whose crops fit a text, over all cameras.
+
+    The text is encoded by the model that made the vectors, which is loaded
+    where the search runs; nothing is asked of a network.
+
+    Args:
+        samples: any collection with embedded objects, or their patches
+        query: what to look for, such as "an excavator"
+        field ("objects"): detections field
+        embeddings ("objects_clip"): brain key of the vectors
+        k (50): most objects to show
+        name (None): name of a saved view to keep the result as
+
+    Returns:
+        view of the objects' patches, the best fitting first
+
+    Raises:
+        MissingStageError: if there are no such objects or vectors
+        RaremineError: if the text is empty, the vectors are of another field
+            or made by a model that cannot be loaded again
+    """
+    from raremine.brain.search import search
+
+    return search(
+        samples, query, field=field, embeddings=embeddings, k=k, name=name
     )
 
 

@@ -15,6 +15,7 @@ from raremine.operators.mine import Mine
 from raremine.operators.rank_pareto import RankPareto
 from raremine.operators.score_novelty import ScoreNovelty
 from raremine.operators.score_outliers import ScoreOutliers
+from raremine.operators.search_objects import SearchObjects
 from raremine.operators.select_frames import SelectFrames
 
 OPERATORS = (
@@ -22,6 +23,7 @@ OPERATORS = (
     DetectObjects,
     EmbedObjects,
     DetectAndEmbed,
+    SearchObjects,
     ScoreOutliers,
     MapObjects,
     CaptionObjects,

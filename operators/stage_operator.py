@@ -41,6 +41,8 @@ class StageOperator(foo.Operator):
         needs_dataset: whether it works on a dataset at all
         works_on_view: whether it works on a target that the user chooses,
             and not on the whole dataset
+        shows_view: whether a run sets the App's view, which a reload of the
+            dataset would take away again
         parts: names of SDK functions whose options the form also asks for
         positional: names of the SDK function's positional arguments behind
             the collection
@@ -53,6 +55,7 @@ class StageOperator(foo.Operator):
     risk: ClassVar[types.RiskLevel] = types.RiskLevel.MEDIUM
     needs_dataset: ClassVar[bool] = True
     works_on_view: ClassVar[bool] = True
+    shows_view: ClassVar[bool] = False
     parts: ClassVar[tuple[str, ...]] = ()
     positional: ClassVar[tuple[str, ...]] = ()
 
@@ -122,7 +125,8 @@ class StageOperator(foo.Operator):
                 raise
             ctx.ops.notify(str(error), variant="error")
             return {"error": str(error)}
-        if not ctx.delegated and ctx.dataset is not None:
+        reloads = not self.shows_view and ctx.dataset is not None
+        if reloads and not ctx.delegated:
             ctx.ops.reload_dataset()
         return summary
 

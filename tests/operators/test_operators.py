@@ -196,6 +196,22 @@ def test_options_of_the_parts_go_to_the_parts(
     }
 
 
+@pytest.mark.usefixtures("vectors")
+def test_a_search_shows_what_it_finds(mined: fo.Dataset, stage: Any) -> None:
+    found = mined.select_group_slices("CAM_BACK")
+    double = stage("search_objects", found)
+    result = foo.execute_operator(
+        _uri("search_objects"),
+        dict(dataset=mined),
+        params={"query": "a truck", "k": 5},
+    )
+    assert double.arguments == {"query": "a truck", "k": 5}
+    assert result.result == {"stage": "search_objects", "objects": len(found)}
+    (trigger,) = result.executor._requests
+    assert trigger.operator_uri.endswith("set_view")
+    assert trigger.params["view"] == found._serialize()
+
+
 def test_empty_inputs_of_the_app_mean_the_sdks_default(
     mined: fo.Dataset, stage: Any
 ) -> None:

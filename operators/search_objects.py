@@ -1,0 +1,43 @@
+"""Show the objects that fit a text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import raremine.brain as rmb
+from raremine.operators.forms import Form
+from raremine.operators.stage_operator import StageOperator
+from raremine.operators.targets import target_collection
+
+
+class SearchObjects(StageOperator):
+    """Show the objects that fit a text.
+
+    FiftyOne's own search panel cannot show what it finds on a dataset that
+    has a 3D slice beside its cameras.
+    """
+
+    stage = "search_objects"
+    label = "Search objects by text"
+    description = "Show the objects of all cameras that fit a text, best first"
+    icon = "search"
+    positional = ("query",)
+    shows_view = True
+
+    def fill_form(self, form: Form, ctx: Any) -> None:
+        """Asks for the text and the vectors."""
+        form.text("query")
+        form.objects(ctx.dataset)
+        form.vectors(ctx.dataset)
+        form.integer("k", 1)
+        form.text("name")
+
+    def run(
+        self, ctx: Any, arguments: dict[str, Any], progress: Any
+    ) -> Mapping[str, Any]:
+        """Searches and shows the view; returns how many were found."""
+        found = rmb.search_objects(target_collection(ctx), **arguments)
+        if not ctx.delegated:
+            ctx.ops.set_view(view=found)
+        return {"stage": self.stage, "objects": len(found)}
