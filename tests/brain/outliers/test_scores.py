@@ -6,11 +6,14 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.ensemble import IsolationForest
 from sklearn.manifold import TSNE
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 
-from raremine.brain.outliers import tsne_knn
+from raremine.brain.errors import RaremineError
+from raremine.brain.outliers import scoring, tsne_knn
 from raremine.brain.outliers.class_rarity import class_rarity_scores
 from raremine.brain.outliers.isolation_forest import isolation_forest_scores
 from raremine.brain.outliers.knn import knn_scores
@@ -18,6 +21,7 @@ from raremine.brain.outliers.lof import class_lof_scores, lof_scores
 from raremine.brain.outliers.neighbors import neighbor_distances
 from raremine.brain.outliers.scoring import SCORERS, ScoringInput
 from raremine.brain.outliers.tsne_knn import tsne_knn_scores, tsne_map
+from raremine.brain.outliers.umap_knn import umap_knn_scores, umap_map
 
 
 def cloud(n: int, d: int = 6, seed: int = 0) -> np.ndarray:
@@ -88,6 +92,90 @@ def test_knn_is_the_mean_distance_without_the_point_itself(
     nearest = np.sort(distance, axis=1)[:, : min(k, n - 1)]
     np.testing.assert_allclose(neighbor_distances(vectors, k), nearest)
     np.testing.assert_allclose(knn_scores(vectors, k=k), nearest.mean(axis=1))
+
+
+@settings(deadline=None, max_examples=30)
+@given(n=st.integers(3, 50), k=st.integers(1, 25), seed=st.integers(0, 10_000))
+def test_lof_of_duplicates_is_scikit_learn_s(
+    n: int, k: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    # each point one to four times; no two distances are the same otherwise,
+    # so that which neighbours are nearest is no matter of taste
+    points = rng.normal(size=(n, 2))
+    vectors = rng.permutation(np.repeat(points, rng.integers(1, 5, n), axis=0))
+    k = min(k, len(vectors) - 1)
+    model = LocalOutlierFactor(n_neighbors=k).fit(vectors)
+    np.testing.assert_allclose(
+        lof_scores(vectors, k=k), -model.negative_outlier_factor_, rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("name", sorted(SCORERS))
+def test_broken_vectors_have_no_score_and_change_no_other(name: str) -> None:
+    vectors = cloud(45)
+    labels = np.array([("car", "truck")[i % 2] for i in range(45)], object)
+    expected = SCORERS[name](ScoringInput(vectors, labels))
+    vectors = np.insert(vectors, [3, 20], 0, axis=0)
+    vectors[3, 2], vectors[21] = np.nan, -np.inf
+    labels = np.insert(labels, [3, 20], "truck")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        scores = SCORERS[name](ScoringInput(vectors, labels))
+    if name == "class_rarity":
+        # it needs no vector
+        assert np.isfinite(scores).all()
+        return
+    assert np.flatnonzero(np.isnan(scores)).tolist() == [3, 21]
+    np.testing.assert_array_equal(np.delete(scores, [3, 21]), expected)
+
+
+@pytest.mark.parametrize("name", sorted(SCORERS))
+def test_nothing_but_broken_vectors(name: str) -> None:
+    vectors = np.full((3, 4), np.nan, np.float32)
+    labels = np.array(["car"] * 3, object)
+    scores = SCORERS[name](ScoringInput(vectors, labels))
+    assert np.isnan(scores).all() or name == "class_rarity"
+
+
+def test_all_methods_share_one_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    original = scoring.neighbor_graph
+    monkeypatch.setattr(
+        scoring,
+        "neighbor_graph",
+        lambda *a, **b: made.append(a[1]) or original(*a, **b),
+    )
+    monkeypatch.setattr(
+        "raremine.brain.outliers.umap_knn.neighbor_graph", None
+    )
+    names = ["knn", "lof", "umap_knn"]
+    inputs = ScoringInput(cloud(40), np.array(["a"] * 40), k=5, methods=names)
+    scores = {name: SCORERS[name](inputs) for name in names}
+    assert made == [14]  # the fourteen others that UMAP asks for
+    np.testing.assert_allclose(scores["knn"], knn_scores(cloud(40), k=5))
+    np.testing.assert_allclose(scores["lof"], lof_scores(cloud(40), k=5))
+
+
+def test_a_map_that_is_there_is_used() -> None:
+    points = np.array([[0, 0], [3, 4], [np.nan, 0], [0, 1], [50, 0]])
+    expected = [0.5, np.sqrt(18) / 2, np.nan, 0.5, np.hypot(47, 4) / 2]
+    for scores in (tsne_knn_scores, umap_knn_scores):
+        np.testing.assert_allclose(
+            scores(cloud(5), k=2, layout=points), expected
+        )
+        with pytest.raises(RaremineError, match="does not belong to 6"):
+            scores(cloud(6), layout=points)
+
+
+def test_umap_keeps_clusters_apart() -> None:
+    vectors = cloud(60)
+    vectors[30:] += 40
+    points = umap_map(vectors, seed=3)
+    np.testing.assert_array_equal(points, umap_map(vectors, seed=3))
+    distance = np.linalg.norm(points[:, None] - points[None], axis=2)
+    within = max(distance[:30, :30].max(), distance[30:, 30:].max())
+    assert distance[:30, 30:].min() > within
 
 
 def test_a_duplicate_counts_as_a_neighbour() -> None:

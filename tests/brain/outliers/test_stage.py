@@ -10,10 +10,11 @@ import pytest
 
 import raremine.brain as rmb
 from raremine.brain.columns import read_objects
-from raremine.brain.crop_index import vectors_of
+from raremine.brain.crop_index import open_index, vectors_of
 from raremine.brain.errors import MissingStageError, RaremineError
 from raremine.brain.outliers import stage
 from raremine.brain.outliers.isolation_forest import isolation_forest_scores
+from raremine.brain.outliers.knn import knn_scores
 from raremine.brain.runs import load_results
 from tests.brain.fakes import (
     FakeDetector,
@@ -130,6 +131,40 @@ def test_an_object_without_a_vector_has_no_score(tmp_path: Path) -> None:
         if score is None
     ]
     assert unscored == [True] * 3
+
+
+def test_a_broken_vector_is_counted_and_changes_no_other(
+    dataset: fo.Dataset,
+) -> None:
+    table = read_objects(dataset)
+    index = open_index(dataset, "objects_clip")
+    vectors, _ = vectors_of(dataset, "objects_clip", table)
+    index.add_to_index(
+        np.full((1, vectors.shape[1]), np.inf, np.float32),
+        table.sample_id[4:5],
+        table.label_id[4:5],
+    )
+    summary = rmb.score_outliers(dataset, methods=["knn", "lof"])
+    assert (summary["objects"], summary["unscored"]) == (len(NAMES) - 1, 1)
+    got = columns(dataset, "knn", "outlier", "outlier_score")
+    assert np.flatnonzero(np.isnan(got["knn"])).tolist() == [4]
+    assert got["outlier"][4] is None
+    np.testing.assert_allclose(
+        np.delete(got["knn"], 4), knn_scores(np.delete(vectors, 4, axis=0))
+    )
+
+
+def test_each_method_may_have_its_own_threshold(dataset: fo.Dataset) -> None:
+    rules = {"knn": ("iqr", 0.5)}
+    stage.score(dataset, thresholds=rules)
+    knn = columns(dataset, "knn")["knn"]
+    low, high = np.percentile(knn, [25, 75])
+    limits = load_results(dataset, "objects_outliers")["thresholds"]
+    assert limits["knn"] == pytest.approx(high + 0.5 * (high - low))
+    assert stage.score(dataset, thresholds=rules)["objects"] == 0
+    assert stage.score(dataset)["objects"] == len(NAMES)
+    with pytest.raises(RaremineError, match="lof, which is not scored"):
+        stage.score(dataset, thresholds={"lof": ("iqr",)})
 
 
 def test_patches_and_slices_score_their_own(dataset: fo.Dataset) -> None:
