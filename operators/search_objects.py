@@ -30,7 +30,7 @@ class SearchObjects(StageOperator):
         form.text("query")
         form.objects(ctx.dataset)
         form.vectors(ctx.dataset)
-        form.integer("k", 1)
+        form.integer("k", 1, label="Objects to show")
         form.text("name")
 
     def run(
