@@ -59,7 +59,7 @@ def reachability_density(
         distances: (m, k) distances to them
         k_distance: (n,) k-distance of each row
     """
-    reach = np.maximum(distances, k_distance[indices[:, :1]])
+    reach = np.maximum(distances, k_distance[indices])
     mean = reach.mean(axis=1, dtype=np.float64)
     return np.asarray(1.0 / (mean + TINY_REACH))
 
