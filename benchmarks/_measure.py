@@ -20,18 +20,27 @@ from pathlib import Path
 from typing import Any
 
 
-def in_fresh_process(module: str, *arguments: str) -> dict[str, Any]:
+def in_fresh_process(
+    module: str, *arguments: str, environment: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Runs ``python -m module arguments`` and returns what it tells.
 
     Args:
         module: a module of ``benchmarks`` that ends with ``tell``
         *arguments: its command line
+        environment (None): variables to add to those of this process
 
     Raises:
         RuntimeError: if it fails; the message holds what it printed
     """
     command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **(environment or {})},
+    )
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")
     last = done.stdout.strip().splitlines()[-1]

@@ -2,7 +2,8 @@
 
     python3 run.py bench stream [--json FILE] [--quick] [--detector FILE]
 
-Images of 1600 x 900 are rendered. Each measurement is a process of its own;
+Where there is a GPU, YOLOv8l at 1280 runs on it as well. Images of
+1600 x 900 are rendered. Each measurement is a process of its own;
 the contestants take turns, and medians are told. The models of the
 model-bound regime have random weights: they take as long as trained ones.
 """
@@ -29,6 +30,7 @@ WAYS = {
     "floor": "model forwards alone",
 }
 WIDTH, HEIGHT = 1600, 900
+NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
 CANDIDATES = 60
 """Boxes that pass the threshold before overlapping ones are removed, where
 the detector has random weights."""
@@ -112,7 +114,10 @@ def random_yolo(folder: Path, name: str, image: Path, size: int) -> Path:
 
 
 def compare(
-    spec: dict[str, Any], folder: Path, rounds: int
+    spec: dict[str, Any],
+    folder: Path,
+    rounds: int,
+    environment: dict[str, str] | None = None,
 ) -> list[dict[str, Any]]:
     """Lets the contestants take turns; returns a row of each."""
     file = folder / "spec.json"
@@ -121,7 +126,10 @@ def compare(
         file.write_text(json.dumps(spec))
         print(f"  {way} ...", flush=True)
         return in_fresh_process(
-            "benchmarks._stream_contestants", way, str(file)
+            "benchmarks._stream_contestants",
+            way,
+            str(file),
+            environment=environment,
         )
 
     first = run("raremine")
@@ -167,7 +175,10 @@ def memory(
         file.write_text(json.dumps(own))
         print(f"  memory: {count} images ...", flush=True)
         told = in_fresh_process(
-            "benchmarks._stream_contestants", "raremine", str(file)
+            "benchmarks._stream_contestants",
+            "raremine",
+            str(file),
+            environment=NO_GPU,
         )
         rows.append(
             {
@@ -199,6 +210,8 @@ def main() -> None:
         "(default: YOLOv8n with random weights)",
     )
     options = parser.parse_args()
+    import torch
+
     few, many, rounds = (12, 24, 1) if options.quick else (48, 576, 3)
     demo_clip = DEMO / "embedder" / "raremine-demo-clip.safetensors"
     parts: dict[str, list[dict[str, Any]]] = {}
@@ -230,8 +243,22 @@ def main() -> None:
             # random weights find what they find
             "max_det": 10,
         }
-        parts["overhead-bound"] = compare(overhead, folder, rounds)
-        parts["model-bound"] = compare(bound, folder, rounds)
+        parts["overhead-bound"] = compare(overhead, folder, rounds, NO_GPU)
+        parts["model-bound"] = compare(bound, folder, rounds, NO_GPU)
+        if torch.cuda.is_available():
+            on_gpu = {
+                **bound,
+                "images": overhead["images"],
+                "count": many,
+                "detector": str(
+                    random_yolo(folder, "yolov8l", images[0], 1280)
+                ),
+                "imgsz": 1280,
+                "images_a_batch": 32,
+                "crops_a_batch": 256,
+                "workers": os.cpu_count(),
+            }
+            parts["GPU"] = compare(on_gpu, folder, rounds)
         parts["memory"] = memory(
             overhead,
             images,
