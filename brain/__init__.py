@@ -435,6 +435,8 @@ def score_outliers(
     share: float = 0.2,
     k: int = 20,
     seed: int = 42,
+    thresholds: Mapping[str, Sequence[Any]] | None = None,
+    exact: bool | None = None,
     brain_key: str = "objects_outliers",
     overwrite: bool = False,
 ) -> dict[str, Any]:
@@ -449,21 +451,28 @@ def score_outliers(
         field ("objects"): detections field
         embeddings ("objects_clip"): brain key of the vectors
         methods (("isolation_forest", "knn")): any of isolation_forest, knn,
-            lof, class_lof, tsne_knn, class_rarity
+            lof, class_lof, tsne_knn, umap_knn, class_rarity
         fusion ("union"): union, intersection, majority or mean_rank
-        share (0.2): share of the objects that each method flags
+        share (0.2): share of the objects that each method flags; of tied
+            scores none is flagged rather than too many
         k (20): neighbours of knn, lof and tsne_knn
         seed (42): seed of isolation_forest and tsne_knn
+        thresholds (None): other limits by method, such as
+            ``{"knn": ("iqr", 1.5)}`` (third quartile plus 1.5 interquartile
+            ranges) or ``("percentile", 95)``
+        exact (None): whether nearest neighbours are searched exactly; None =
+            up to 20,000 objects
         brain_key ("objects_outliers"): brain key of the run
         overwrite (False): redo it although nothing has changed
 
     Returns:
         summary with ``objects``, ``outliers``, ``by_<method>``,
-        ``without_vector`` and ``seconds``
+        ``without_vector``, ``unscored`` (their vector is not finite) and
+        ``seconds``
 
     Raises:
         MissingStageError: if there are no embeddings under that key
-        RaremineError: if a method or the fusion is unknown
+        RaremineError: if a method, the fusion or a threshold is unknown
     """
     from raremine.brain.outliers.stage import score
 
@@ -476,6 +485,8 @@ def score_outliers(
         share=share,
         k=k,
         seed=seed,
+        thresholds=thresholds,
+        exact=exact,
         brain_key=brain_key,
         overwrite=overwrite,
     )

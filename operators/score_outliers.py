@@ -16,6 +16,7 @@ METHODS = (
     "lof",
     "class_lof",
     "tsne_knn",
+    "umap_knn",
     "class_rarity",
 )
 FUSIONS = ("union", "intersection", "majority", "mean_rank")
