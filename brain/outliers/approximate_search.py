@@ -32,7 +32,8 @@ ROWS_AT_ONCE = 8192
 class ClusteredIndex:
     """Vectors in an inverted file.
 
-    The same vectors and seed give the same neighbours.
+    The same vectors and seed give the same neighbours on one machine;
+    processors that sum in another order may cluster a little differently.
 
     Args:
         base: (n, d) finite float32, n >= 1, may be a memory map

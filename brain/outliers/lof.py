@@ -118,7 +118,11 @@ def class_neighbors(size: int) -> int:
 
 
 def class_lof_scores(
-    vectors: np.ndarray, labels: np.ndarray, *, exact: bool | None = None
+    vectors: np.ndarray,
+    labels: np.ndarray,
+    *,
+    exact: bool | None = None,
+    seed: int = 42,
 ) -> np.ndarray:
     """Scores each vector against the others of its own class.
 
@@ -131,6 +135,7 @@ def class_lof_scores(
         labels: (n,) class names
         exact (None): how to search, see ``neighbor_graph``; a class is
             searched exactly or not by its own size
+        seed (42): seed of the search if it is not exact
 
     Returns:
         (n,) float64, higher = more unusual; NaN where the vector is not
@@ -140,8 +145,9 @@ def class_lof_scores(
     finite = finite_rows(vectors)
     for _, rows in classes_of(labels, finite):
         if len(rows) >= SMALLEST_CLASS:
-            scores[rows] = lof_scores(
-                vectors[rows], k=class_neighbors(len(rows)), exact=exact
+            k = class_neighbors(len(rows))
+            scores[rows] = lof_of_graph(
+                neighbor_graph(vectors[rows], k, exact=exact, seed=seed)
             )
     known = scores[~np.isnan(scores)]
     largest = known.max() if len(known) else 1.0

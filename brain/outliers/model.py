@@ -64,6 +64,7 @@ class OutlierModel:
             in classes too small for neighbours of their own
         class_largest (1.0): class_lof of objects of such a class
         trees (None): the forest, None also if there was one vector only
+        origin ({}): what made the reference set's vectors, JSON-able
     """
 
     methods: tuple[str, ...]
@@ -77,6 +78,7 @@ class OutlierModel:
     class_local: LocalDensity | None = None
     class_largest: float = 1.0
     trees: IsolationTrees | None = None
+    origin: dict[str, Any] = field(default_factory=dict)
     _indexes: dict[str, ClusteredIndex] = field(
         default_factory=dict, repr=False, compare=False
     )

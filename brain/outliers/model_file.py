@@ -53,6 +53,7 @@ def save_model(model: OutlierModel, path: str | Path) -> Path:
         "exact": model.exact,
         "limits": model.limits,
         "class_largest": model.class_largest,
+        "origin": model.origin,
     }
     for name in ("local", "class_local"):
         local = getattr(model, name)
@@ -139,6 +140,7 @@ def _model(
         labels=arrays["class_names"][arrays["class_codes"]],
         limits={n: float(v) for n, v in settings["limits"].items()},
         class_largest=float(settings["class_largest"]),
+        origin=dict(settings["origin"]),
         **parts,
     )
     lengths = {len(model.vectors), len(model.labels)}

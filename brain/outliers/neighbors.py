@@ -81,7 +81,8 @@ def neighbor_graph(
         seed (42): seed of the clusters
 
     Returns:
-        the graph; the same for the same vectors and seed
+        the graph; the same for the same vectors and seed, see
+        ``ClusteredIndex``
 
     Raises:
         RaremineError: if k is below 1

@@ -64,7 +64,7 @@ SCORERS: dict[str, Scorer] = {
     "knn": lambda x: knn_scores(x.vectors, k=x.k, graph=x.graph),
     "lof": lambda x: lof_scores(x.vectors, k=x.k, graph=x.graph),
     "class_lof": lambda x: class_lof_scores(
-        x.vectors, x.labels, exact=x.exact
+        x.vectors, x.labels, exact=x.exact, seed=x.seed
     ),
     "tsne_knn": lambda x: tsne_knn_scores(x.vectors, k=x.k, seed=x.seed),
     "umap_knn": lambda x: umap_knn_scores(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import fiftyone.core.fields as fof
@@ -14,12 +16,15 @@ from raremine.brain.columns import (
     write_objects,
 )
 from raremine.brain.crop_index import vectors_of
+from raremine.brain.errors import RaremineError
 from raremine.brain.outliers.finite import finite_rows
 from raremine.brain.outliers.fusion import (
     check_fusion,
     fuse_flags,
     fuse_scores,
 )
+from raremine.brain.outliers.model import OutlierModel, fit
+from raremine.brain.outliers.model_file import load_model, save_model
 from raremine.brain.outliers.scoring import (
     SCORERS,
     ScoringInput,
@@ -49,6 +54,7 @@ def score(
     seed: int = 42,
     thresholds: Mapping[str, Sequence[object]] | None = None,
     exact: bool | None = None,
+    model: str | Path | None = None,
     brain_key: str = "objects_outliers",
     overwrite: bool = False,
 ) -> dict[str, Any]:
@@ -57,10 +63,16 @@ def score(
     See :func:`raremine.brain.score_outliers`. Of what it does not name:
     ``thresholds`` (None) maps a method to its own (kind, value), with a kind
     of ``ThresholdRule``, instead of ``share``; ``exact`` (None) says how
-    neighbours are searched, see ``neighbor_graph``; the summary's
-    ``unscored`` counts objects whose vector holds NaN or infinity.
+    neighbours are searched, see ``neighbor_graph``; ``model`` (None) is a
+    file of :func:`fit_reference`, whose methods, settings and limits are
+    then used instead of those given; the summary's ``unscored`` counts
+    objects whose vector holds NaN or infinity.
     """
     summary = StageSummary("score_outliers")
+    fitted = None if model is None else load_model(model)
+    if fitted is not None:
+        methods, thresholds, exact = fitted.methods, None, fitted.exact
+        k, seed = fitted.k, fitted.seed
     check_methods(methods, tuple(SCORERS))
     check_fusion(fusion)
     rules = threshold_rules(methods, share, thresholds)
@@ -75,9 +87,10 @@ def score(
         vectors, rows = vectors[finite], rows[finite]
     table = everything.take(rows)
     unscored = len(everything) - len(table) - without_vector
+    embedded_by = dataset.get_brain_info(embeddings).config.params
     params = {
         "embeddings": embeddings,
-        "embedded_by": dataset.get_brain_info(embeddings).config.params,
+        "embedded_by": embedded_by,
         "methods": list(methods),
         "fusion": fusion,
         "share": share,
@@ -93,6 +106,10 @@ def score(
         }
     if exact is not None:
         params["exact"] = exact
+    if model is not None and fitted is not None:
+        _check_embedder(fitted, embedded_by, embeddings)
+        digest = hashlib.sha256(Path(model).read_bytes()).hexdigest()
+        params["model"] = digest[:16]
     if not overwrite and run_params(dataset, brain_key) == params:
         summary.count(
             objects=0,
@@ -102,11 +119,20 @@ def score(
         )
         return summary.to_dict()
 
-    inputs = ScoringInput(
-        vectors, table["label"], k=k, seed=seed, exact=exact, methods=methods
-    )
-    scores = {name: SCORERS[name](inputs) for name in methods}
-    limits = {name: rules[name].limit(scores[name]) for name in methods}
+    if fitted is not None:
+        scores = fitted.score(vectors, table["label"])
+        limits = fitted.limits
+    else:
+        inputs = ScoringInput(
+            vectors,
+            table["label"],
+            k=k,
+            seed=seed,
+            exact=exact,
+            methods=methods,
+        )
+        scores = {name: SCORERS[name](inputs) for name in methods}
+        limits = {name: rules[name].limit(scores[name]) for name in methods}
     flags = {name: scores[name] > limits[name] for name in methods}
     fused = fuse_flags(flags, scores, fusion, share)
     flagged_by = [
@@ -152,3 +178,86 @@ def score(
         **{f"by_{name}": int(flags[name].sum()) for name in methods},
     )
     return summary.to_dict()
+
+
+def fit_reference(
+    samples: Any,
+    path: str | Path,
+    *,
+    field: str = "objects",
+    embeddings: str = "objects_clip",
+    methods: Sequence[str] = ("isolation_forest", "knn"),
+    share: float = 0.2,
+    k: int = 20,
+    seed: int = 42,
+    thresholds: Mapping[str, Sequence[object]] | None = None,
+    exact: bool | None = None,
+) -> dict[str, Any]:
+    """Fits outlier methods on a collection's objects and stores them.
+
+    ``score(other_samples, model=path)`` then scores others against these.
+
+    Args:
+        samples: the reference set, any collection with embedded objects
+        path: file of the model, an older one is replaced
+        field ("objects"): detections field
+        embeddings ("objects_clip"): brain key of the vectors
+        methods (("isolation_forest", "knn")): any of ``FITTED_METHODS``
+        share (0.2): share of the reference objects above each method's limit
+        k (20): neighbours of knn and lof
+        seed (42): seed of whatever is random
+        thresholds (None): method → (kind, value) instead of the share
+        exact (None): how neighbours are searched, see ``neighbor_graph``
+
+    Returns:
+        summary with ``objects``, ``unscored``, ``without_vector``, ``path``
+
+    Raises:
+        MissingStageError: if there are no embeddings under that key
+        RaremineError: if no object has a vector or a setting is wrong
+    """
+    summary = StageSummary("fit_outliers")
+    scope = resolve(samples, field)
+    everything = read_objects(scope, field, ["label"])
+    vectors, rows = vectors_of(scope.dataset, embeddings, everything)
+    table = everything.take(rows)
+    model = fit(
+        vectors,
+        table["label"],
+        methods,
+        k=k,
+        seed=seed,
+        exact=exact,
+        share=share,
+        thresholds=thresholds,
+    )
+    model.origin = {
+        "dataset": scope.dataset.name,
+        "embedded_by": scope.dataset.get_brain_info(embeddings).config.params,
+        "objects": fingerprint(table.label_id),
+    }
+    path = save_model(model, path)
+    summary.count(
+        objects=len(model.vectors),
+        unscored=len(table) - len(model.vectors),
+        without_vector=len(everything) - len(table),
+        path=str(path),
+    )
+    return summary.to_dict()
+
+
+def _check_embedder(
+    model: OutlierModel, embedded_by: Mapping[str, Any], embeddings: str
+) -> None:
+    """Checks that new vectors come from where the reference set's came.
+
+    Raises:
+        RaremineError: if they do not
+    """
+    theirs = model.origin.get("embedded_by")
+    if theirs is not None and theirs != embedded_by:
+        raise RaremineError(
+            f"The vectors of '{embeddings}' were made by {embedded_by}, those "
+            f"of the model by {theirs}; embed the objects as the reference "
+            "set was embedded, or fit a model on such vectors."
+        )

@@ -15,7 +15,10 @@ from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 from raremine.brain.errors import RaremineError
 from raremine.brain.outliers import scoring, tsne_knn
 from raremine.brain.outliers.class_rarity import class_rarity_scores
-from raremine.brain.outliers.isolation_forest import isolation_forest_scores
+from raremine.brain.outliers.isolation_forest import (
+    IsolationTrees,
+    isolation_forest_scores,
+)
 from raremine.brain.outliers.knn import knn_scores
 from raremine.brain.outliers.lof import class_lof_scores, lof_scores
 from raremine.brain.outliers.neighbors import neighbor_distances
@@ -72,6 +75,22 @@ def test_isolation_forest_is_scikit_learn_s() -> None:
     assert not np.allclose(scores, isolation_forest_scores(vectors, seed=1))
 
 
+def test_a_component_at_the_threshold_goes_left() -> None:
+    trees = IsolationTrees(
+        roots=np.array([0], np.int32),
+        feature=np.array([1, 0, 0], np.int32),
+        threshold=np.array([1.0, -2.0, -2.0]),
+        children=np.array([[1, 2], [1, 1], [2, 2]], np.int32),
+        path_length=np.array([0.0, 1.0, 3.0]),
+        levels=1,
+        expected=2.0,
+    )
+    vectors = np.array([[9, 1.0], [9, 1.001], [9, -5]], np.float32)
+    np.testing.assert_allclose(
+        trees.scores(vectors), [2**-0.5, 2**-1.5, 2**-0.5]
+    )
+
+
 @pytest.mark.parametrize(("n", "k"), [(60, 20), (10, 9), (10, 20)])
 def test_lof_is_scikit_learn_s(n: int, k: int) -> None:
     # of float32 vectors scikit-learn's own scores are float32
@@ -105,7 +124,10 @@ def test_lof_of_duplicates_is_scikit_learn_s(
     points = rng.normal(size=(n, 2))
     vectors = rng.permutation(np.repeat(points, rng.integers(1, 5, n), axis=0))
     k = min(k, len(vectors) - 1)
-    model = LocalOutlierFactor(n_neighbors=k).fit(vectors)
+    with warnings.catch_warnings():
+        # scikit-learn tells of the duplicates
+        warnings.simplefilter("ignore", UserWarning)
+        model = LocalOutlierFactor(n_neighbors=k).fit(vectors)
     np.testing.assert_allclose(
         lof_scores(vectors, k=k), -model.negative_outlier_factor_, rtol=1e-6
     )

@@ -15,6 +15,8 @@ from raremine.brain.errors import MissingStageError, RaremineError
 from raremine.brain.outliers import stage
 from raremine.brain.outliers.isolation_forest import isolation_forest_scores
 from raremine.brain.outliers.knn import knn_scores
+from raremine.brain.outliers.model_file import load_model, save_model
+from raremine.brain.outliers.thresholds import threshold_by_share
 from raremine.brain.runs import load_results
 from tests.brain.fakes import (
     FakeDetector,
@@ -165,6 +167,50 @@ def test_each_method_may_have_its_own_threshold(dataset: fo.Dataset) -> None:
     assert stage.score(dataset)["objects"] == len(NAMES)
     with pytest.raises(RaremineError, match="lof, which is not scored"):
         stage.score(dataset, thresholds={"lof": ("iqr",)})
+
+
+def test_new_objects_are_scored_against_a_reference_set(
+    dataset: fo.Dataset, tmp_path: Path
+) -> None:
+    path = tmp_path / "front.npz"
+    front = dataset.select_group_slices("CAM_FRONT")
+    fitted = stage.fit_reference(
+        front, path, methods=["knn", "class_rarity"], k=3, share=0.3
+    )
+    vectors, _ = vectors_of(dataset, "objects_clip", read_objects(front))
+    assert fitted["objects"] == len(vectors) > 3
+    summary = stage.score(dataset, model=path, methods=["lof"])
+    assert summary["objects"] == len(NAMES)
+    got = columns(dataset, "label", "knn", "outlier_by")
+    everything, _ = vectors_of(dataset, "objects_clip", read_objects(dataset))
+    model = load_model(path)
+    expected = model.score(everything, got["label"])["knn"]
+    np.testing.assert_array_equal(got["knn"], expected)
+    np.testing.assert_array_equal(model.vectors, vectors)
+    assert model.limits["knn"] == threshold_by_share(
+        knn_scores(vectors, k=3), 0.3
+    )
+    for row, by in enumerate(got["outlier_by"]):
+        assert ("knn" in by) == (expected[row] > model.limits["knn"])
+    assert stage.score(dataset, model=path)["objects"] == 0
+    # another model is another run
+    stage.fit_reference(front, path, methods=["knn"], k=2)
+    assert stage.score(dataset, model=path)["objects"] == len(NAMES)
+
+
+def test_a_model_of_another_embedder_is_told(
+    dataset: fo.Dataset, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.npz"
+    stage.fit_reference(dataset, path)
+    model = load_model(path)
+    model.origin["embedded_by"] = {"model": "another"}
+    save_model(model, path)
+    with pytest.raises(RaremineError, match="those of the model by.*another"):
+        stage.score(dataset, model=path)
+    with pytest.raises(RaremineError, match="no outlier model at"):
+        stage.score(dataset, model=tmp_path / "absent.npz")
+    assert dataset.get_field("objects.detections.knn") is None
 
 
 def test_patches_and_slices_score_their_own(dataset: fo.Dataset) -> None:
