@@ -36,6 +36,7 @@ __all__ = [
     "embed_objects",
     "evaluate_mining",
     "export_selection",
+    "fit_outliers",
     "load_nuscenes",
     "map_objects",
     "match_concepts",
@@ -437,6 +438,7 @@ def score_outliers(
     seed: int = 42,
     thresholds: Mapping[str, Sequence[Any]] | None = None,
     exact: bool | None = None,
+    model: str | Path | None = None,
     brain_key: str = "objects_outliers",
     overwrite: bool = False,
 ) -> dict[str, Any]:
@@ -462,6 +464,9 @@ def score_outliers(
             ranges) or ``("percentile", 95)``
         exact (None): whether nearest neighbours are searched exactly; None =
             up to 20,000 objects
+        model (None): file that ``fit_outliers`` has written: objects are
+            scored against those of its reference set, by its own methods
+            and limits, not against each other
         brain_key ("objects_outliers"): brain key of the run
         overwrite (False): redo it although nothing has changed
 
@@ -487,8 +492,64 @@ def score_outliers(
         seed=seed,
         thresholds=thresholds,
         exact=exact,
+        model=model,
         brain_key=brain_key,
         overwrite=overwrite,
+    )
+
+
+def fit_outliers(
+    samples: Any,
+    path: str | Path,
+    *,
+    field: str = "objects",
+    embeddings: str = "objects_clip",
+    methods: Sequence[str] = ("isolation_forest", "knn"),
+    share: float = 0.2,
+    k: int = 20,
+    seed: int = 42,
+    thresholds: Mapping[str, Sequence[Any]] | None = None,
+    exact: bool | None = None,
+) -> dict[str, Any]:
+    """Learns what is usual from a reference set, such as last month's data.
+
+    ``score_outliers(samples, model=path)`` then scores other objects against
+    it. The file holds arrays and settings only, nothing that could run.
+
+    Args:
+        samples: the reference set, any collection with embedded objects
+        path: file of the model, an older one is replaced
+        field ("objects"): detections field
+        embeddings ("objects_clip"): brain key of the vectors
+        methods (("isolation_forest", "knn")): any of isolation_forest, knn,
+            lof, class_lof, class_rarity; maps cannot take new points
+        share (0.2): share of the reference objects above each method's limit
+        k (20): neighbours of knn and lof
+        seed (42): seed of whatever is random
+        thresholds (None): other limits by method, see ``score_outliers``
+        exact (None): how neighbours are searched, see ``score_outliers``
+
+    Returns:
+        summary with ``objects``, ``unscored``, ``without_vector``, ``path``
+        and ``seconds``
+
+    Raises:
+        MissingStageError: if there are no embeddings under that key
+        RaremineError: if no object has a vector or a setting is wrong
+    """
+    from raremine.brain.outliers.stage import fit_reference
+
+    return fit_reference(
+        samples,
+        path,
+        field=field,
+        embeddings=embeddings,
+        methods=methods,
+        share=share,
+        k=k,
+        seed=seed,
+        thresholds=thresholds,
+        exact=exact,
     )
 
 

@@ -8,6 +8,7 @@ from raremine.operators.detect_objects import DetectObjects
 from raremine.operators.embed_objects import EmbedObjects
 from raremine.operators.evaluate_mining import EvaluateMining
 from raremine.operators.export_selection import ExportSelection
+from raremine.operators.fit_outliers import FitOutliers
 from raremine.operators.load_nuscenes import LoadNuscenes
 from raremine.operators.map_objects import MapObjects
 from raremine.operators.match_concepts import MatchConcepts
@@ -25,6 +26,7 @@ OPERATORS = (
     DetectAndEmbed,
     SearchObjects,
     ScoreOutliers,
+    FitOutliers,
     MapObjects,
     CaptionObjects,
     MatchConcepts,

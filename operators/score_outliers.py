@@ -39,6 +39,7 @@ class ScoreOutliers(StageOperator):
         form.decimal("share", 0.0, 1.0)
         form.integer("k", 1)
         form.integer("seed")
+        form.text("model")
         form.text("brain_key")
         form.switch("overwrite")
 

@@ -60,13 +60,7 @@ def score(
 ) -> dict[str, Any]:
     """Scores every object that has a finite vector.
 
-    See :func:`raremine.brain.score_outliers`. Of what it does not name:
-    ``thresholds`` (None) maps a method to its own (kind, value), with a kind
-    of ``ThresholdRule``, instead of ``share``; ``exact`` (None) says how
-    neighbours are searched, see ``neighbor_graph``; ``model`` (None) is a
-    file of :func:`fit_reference`, whose methods, settings and limits are
-    then used instead of those given; the summary's ``unscored`` counts
-    objects whose vector holds NaN or infinity.
+    See :func:`raremine.brain.score_outliers`.
     """
     summary = StageSummary("score_outliers")
     fitted = None if model is None else load_model(model)

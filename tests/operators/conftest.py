@@ -89,6 +89,12 @@ class Stage:
         (call,) = self.calls
         return call[0][0]
 
+    @property
+    def others(self) -> tuple[Any, ...]:
+        """The positional arguments behind the collection."""
+        (call,) = self.calls
+        return call[0][1:]
+
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stage]:

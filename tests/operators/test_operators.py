@@ -197,6 +197,20 @@ def test_options_of_the_parts_go_to_the_parts(
 
 
 @pytest.mark.usefixtures("vectors")
+def test_a_reference_is_written_where_asked(
+    mined: fo.Dataset, stage: Any
+) -> None:
+    double = stage("fit_outliers")
+    foo.execute_operator(
+        _uri("fit_outliers"),
+        dict(dataset=mined),
+        params={"path": "usual.npz", "methods": ["knn"]},
+    )
+    assert double.arguments == {"methods": ["knn"]}
+    assert double.others == ("usual.npz",)
+
+
+@pytest.mark.usefixtures("vectors")
 def test_a_search_shows_what_it_finds(mined: fo.Dataset, stage: Any) -> None:
     found = mined.select_group_slices("CAM_BACK")
     double = stage("search_objects", found)

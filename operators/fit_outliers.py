@@ -1,0 +1,41 @@
+"""Learn what is usual from a reference set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import raremine.brain as rmb
+from raremine.brain.outliers.model import FITTED_METHODS
+from raremine.operators.forms import Form
+from raremine.operators.stage_operator import StageOperator
+from raremine.operators.targets import target_collection
+
+
+class FitOutliers(StageOperator):
+    """Learn what is usual from a reference set."""
+
+    stage = "fit_outliers"
+    label = "Fit outlier methods"
+    description = (
+        "Learn what is usual from these objects, to score others against them"
+    )
+    icon = "model_training"
+    positional = ("path",)
+
+    def fill_form(self, form: Form, ctx: Any) -> None:
+        """Asks for the file, the objects, their vectors and the methods."""
+        form.text("path")
+        form.objects(ctx.dataset)
+        form.vectors(ctx.dataset)
+        form.texts("methods", FITTED_METHODS)
+        form.decimal("share", 0.0, 1.0)
+        form.integer("k", 1)
+        form.integer("seed")
+
+    def run(
+        self, ctx: Any, arguments: dict[str, Any], progress: Any
+    ) -> Mapping[str, Any]:
+        """Fits; returns the summary."""
+        path = arguments.pop("path")
+        return rmb.fit_outliers(target_collection(ctx), path, **arguments)
