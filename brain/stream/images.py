@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,8 +15,15 @@ from raremine.brain.stream.ahead import map_ahead
 
 Item = TypeVar("Item")
 
+_JPEG = b"\xff\xd8"
+_EXIF = b"Exif\0\0"
+"""What may say that the camera was turned; Pillow reads that."""
+
 _ORIENTATION = 0x0112
 """EXIF tag: how the camera was held; 1 = upright."""
+
+_HEAD = 1 << 17
+"""Bytes in which it stands: the first segments, of 64 KB at most."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +59,14 @@ def read_image(path: str, at_least: int | None = None) -> np.ndarray:
     Raises:
         OSError: if the file is absent, truncated or no image
     """
+    content = Path(path).read_bytes()
+    if content[:2] == _JPEG:
+        pixels = _read_jpeg(content, at_least)
+        if pixels is not None:
+            return pixels
     from PIL import Image, ImageOps
 
-    with Image.open(path) as file:
-        upright = file.getexif().get(_ORIENTATION, 1) == 1
-        if file.format == "JPEG" and file.mode == "RGB" and upright:
-            pixels = _read_jpeg(path, file.size, at_least)
-            if pixels is not None:
-                return pixels
+    with Image.open(io.BytesIO(content)) as file:
         if file.mode.startswith("I;16") or file.mode == "I":
             # Pillow's own conversion clips at 255 instead of scaling
             grey = np.asarray(file, dtype=np.uint32) >> 8
@@ -67,27 +75,36 @@ def read_image(path: str, at_least: int | None = None) -> np.ndarray:
         return np.asarray(image)
 
 
-def _read_jpeg(
-    path: str, size: tuple[int, int], at_least: int | None
-) -> np.ndarray | None:
-    """Reads an upright RGB JPEG in half of Pillow's time.
+def _read_jpeg(content: bytes, at_least: int | None) -> np.ndarray | None:
+    """Reads an ordinary JPEG in half of Pillow's time.
 
     Returns:
-        the pixels, the same as Pillow's; None if Pillow shall judge the file
+        the pixels, the same as Pillow's; None if Pillow shall judge the
+        file: it is no colour picture, may be turned, or is damaged
     """
     import simplejpeg
 
-    wanted = {}
-    if at_least is not None and max(size) >= 2 * at_least:
-        # the long side decides; the other one follows
-        side = "min_width" if size[0] >= size[1] else "min_height"
-        wanted = {side: at_least}
+    if _EXIF in content[:_HEAD] and not _is_upright(content):
+        return None
     try:
-        return np.asarray(
-            simplejpeg.decode_jpeg(Path(path).read_bytes(), "RGB", **wanted)
-        )
+        height, width, colors, _ = simplejpeg.decode_jpeg_header(content)
+        if colors not in ("YCbCr", "RGB"):
+            return None
+        wanted = {}
+        if at_least is not None and max(height, width) >= 2 * at_least:
+            # the long side decides; the other one follows
+            side = "min_width" if width >= height else "min_height"
+            wanted = {side: at_least}
+        return np.asarray(simplejpeg.decode_jpeg(content, "RGB", **wanted))
     except ValueError:
         return None
+
+
+def _is_upright(content: bytes) -> bool:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(content)) as file:
+        return bool(file.getexif().get(_ORIENTATION, 1) == 1)
 
 
 def decode(

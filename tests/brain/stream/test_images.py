@@ -156,6 +156,22 @@ def test_jpegs_are_read_as_pillow_reads_them(
         np.testing.assert_array_equal(read_image(str(path)), np.asarray(file))
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_jpegs_are_turned_as_their_exif_data_say(
+    tmp_path: Path, orientation: int
+) -> None:
+    from PIL import ImageOps
+
+    path = tmp_path / "a.jpg"
+    image = Image.fromarray(textured(64, 48))
+    exif = image.getexif()
+    exif[0x0112] = orientation
+    image.save(path, exif=exif)
+    with Image.open(path) as file:
+        expected = np.asarray(ImageOps.exif_transpose(file))
+    np.testing.assert_array_equal(read_image(str(path)), expected)
+
+
 def test_a_grey_jpeg_becomes_rgb(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     Image.fromarray(textured(64, 48)).convert("L").save(path)
