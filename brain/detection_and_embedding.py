@@ -7,14 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from raremine.brain.columns import resolve
-from raremine.brain.detection import CHUNK as IMAGES
-from raremine.brain.detection import (
-    check_detection,
-    declare_detections,
-    prepare_detection,
-)
-from raremine.brain.embedding import CHUNK as VECTORS
-from raremine.brain.embedding import prepare_index
 from raremine.brain.errors import RaremineError
 from raremine.brain.id_set import label_ids
 from raremine.brain.models.loading import (
@@ -24,8 +16,14 @@ from raremine.brain.models.loading import (
 from raremine.brain.models.protocols import Detector, Embedder
 from raremine.brain.progress import Progress, ProgressArgument
 from raremine.brain.stream.crops import SMALLEST_SIDE, CropRule
+from raremine.brain.stream.detected_field import (
+    check_detection,
+    declare_detections,
+    prepare_detection,
+)
 from raremine.brain.stream.engine import Engine
 from raremine.brain.stream.engines import choose_engine
+from raremine.brain.stream.filled_index import prepare_index
 from raremine.brain.stream.results import ResultStore
 from raremine.brain.stream.running import Running, stream_into
 from raremine.brain.stream.source import (
@@ -35,6 +33,12 @@ from raremine.brain.stream.source import (
     objects_to_embed,
 )
 from raremine.brain.summary import StageSummary
+
+IMAGES = 64
+"""Images written in one go, at most."""
+
+VECTORS = 2048
+"""Vectors appended in one go, at most."""
 
 DETECTOR_OPTIONS = (
     *("conf", "iou", "imgsz", "max_det"),

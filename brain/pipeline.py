@@ -18,12 +18,17 @@ from raremine.brain.columns import (
     write_objects,
 )
 from raremine.brain.concepts.vocabulary import load_vocabulary
-from raremine.brain.detection_and_embedding import STORE_OPTIONS
+from raremine.brain.detection_and_embedding import (
+    DETECTOR_OPTIONS,
+    EMBEDDER_OPTIONS,
+    STORE_OPTIONS,
+)
 from raremine.brain.errors import RaremineError
 from raremine.brain.models.huggingface_captioner import HuggingFaceCaptioner
-from raremine.brain.models.open_clip_embedder import OpenClipEmbedder
-from raremine.brain.models.ultralytics_detector import UltralyticsDetector
-from raremine.brain.models.weights import is_local
+from raremine.brain.models.loading import (
+    detector_factory,
+    embedder_factory,
+)
 from raremine.brain.presets import early_filter, preset_settings
 from raremine.brain.progress import ProgressArgument
 from raremine.brain.selection.views import save_mining_views
@@ -31,17 +36,6 @@ from raremine.brain.selection.views import save_mining_views
 DEFAULT_RECIPE = {"random": 0.1, "target": 0.1, "balance": "rank"}
 
 DEFAULT_EMBEDDER = {"model": "ViT-B-32", "pretrained": "laion2b_s34b_b79k"}
-
-DETECTOR_OPTIONS = {
-    "conf",
-    "iou",
-    "imgsz",
-    "max_det",
-    "classes",
-    "half",
-    "device",
-    "batch_size",
-}
 
 ENGINE_OPTIONS = {"engine", "actors", "workers"}
 
@@ -53,8 +47,6 @@ CAPTIONER_OPTIONS = {
     "min_pixels",
     "max_pixels",
 }
-
-EMBEDDER_OPTIONS = {"pretrained", "precision", "device", "batch_size"}
 
 
 def run_pipeline(
@@ -317,10 +309,8 @@ def _detector(
     value: Any, settings: Mapping[str, Any]
 ) -> tuple[Any, dict[str, Any]]:
     model, options = _split(value, "detector", settings)
-    own = _pop(options, DETECTOR_OPTIONS)
-    if isinstance(model, (str, Path)):
-        model = UltralyticsDetector(str(model), **own)
-    return model, options
+    own = _pop(options, set(DETECTOR_OPTIONS))
+    return detector_factory(model, **own)(), options
 
 
 def _embedder(
@@ -328,15 +318,11 @@ def _embedder(
 ) -> tuple[Any, dict[str, Any]]:
     default = DEFAULT_EMBEDDER if value is None else value
     model, options = _split(default, "embedder", settings)
-    own = _pop(options, EMBEDDER_OPTIONS)
+    pretrained = options.pop("pretrained", None)
+    own = _pop(options, set(EMBEDDER_OPTIONS))
     if "precision" in own:
         own["dtype"] = own.pop("precision")
-    if isinstance(model, (str, Path)):
-        reference = str(model)
-        if is_local(reference):
-            reference = str(Path(reference).expanduser().resolve())
-        model = OpenClipEmbedder(reference, **own)
-    return model, options
+    return embedder_factory(model, pretrained, **own)(), options
 
 
 def _captioner(
