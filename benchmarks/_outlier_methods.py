@@ -52,7 +52,7 @@ def write_vectors(path: Path, count: int, dimensions: int = 512) -> None:
 
 
 def _graph(vectors: np.ndarray, exact: bool | None) -> Any:
-    from raremine.brain.outliers.neighbors import neighbor_graph
+    from raremine.brain.neighbors.graph import neighbor_graph
 
     return neighbor_graph(vectors, K, exact=exact)
 

@@ -581,7 +581,7 @@ def map_objects(
         MissingStageError: if there are no embeddings under that key
         RaremineError: if the method is unknown or the key is taken
     """
-    from raremine.brain.embedding_map import lay_out
+    from raremine.brain.maps.stage import lay_out
 
     return lay_out(
         samples,

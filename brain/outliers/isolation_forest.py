@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from raremine.brain.outliers.finite import score_finite
+from raremine.brain.neighbors.finite import score_finite
 
 STEPS_AT_ONCE = 1 << 16
 """Pairs of vector and tree walked together: they fit a core's cache."""

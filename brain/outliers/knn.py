@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from raremine.brain.outliers.neighbors import NeighborGraph, neighbor_graph
+from raremine.brain.neighbors.graph import NeighborGraph, neighbor_graph
 
 
 def knn_scores(

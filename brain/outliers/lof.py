@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from raremine.brain.outliers.finite import finite_rows
-from raremine.brain.outliers.neighbors import NeighborGraph, neighbor_graph
+from raremine.brain.neighbors.finite import finite_rows
+from raremine.brain.neighbors.graph import NeighborGraph, neighbor_graph
 
 SMALLEST_CLASS = 10
 """Objects that a class needs for neighbours of its own."""

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from raremine.brain.errors import RaremineError
-from raremine.brain.outliers.approximate_search import ClusteredIndex
+from raremine.brain.neighbors.approximate_search import ClusteredIndex
+from raremine.brain.neighbors.exact_search import exact_neighbors
+from raremine.brain.neighbors.finite import finite_rows
+from raremine.brain.neighbors.graph import EXACT_LIMIT, neighbor_graph
 from raremine.brain.outliers.class_rarity import class_rarity_scores
-from raremine.brain.outliers.exact_search import exact_neighbors
-from raremine.brain.outliers.finite import finite_rows
 from raremine.brain.outliers.isolation_forest import (
     IsolationTrees,
     grow_trees,
@@ -28,7 +29,6 @@ from raremine.brain.outliers.lof import (
     lof_of_graph,
     reachability_density,
 )
-from raremine.brain.outliers.neighbors import EXACT_LIMIT, neighbor_graph
 from raremine.brain.outliers.scoring import check_methods
 from raremine.brain.outliers.thresholds import threshold_rules
 

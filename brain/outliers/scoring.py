@@ -8,11 +8,11 @@ from functools import cached_property
 import numpy as np
 
 from raremine.brain.errors import RaremineError
+from raremine.brain.neighbors.graph import NeighborGraph, neighbor_graph
 from raremine.brain.outliers.class_rarity import class_rarity_scores
 from raremine.brain.outliers.isolation_forest import isolation_forest_scores
 from raremine.brain.outliers.knn import knn_scores
 from raremine.brain.outliers.lof import class_lof_scores, lof_scores
-from raremine.brain.outliers.neighbors import NeighborGraph, neighbor_graph
 from raremine.brain.outliers.tsne_knn import tsne_knn_scores
 from raremine.brain.outliers.umap_knn import NEIGHBORS, umap_knn_scores
 

@@ -17,7 +17,7 @@ from raremine.brain.columns import (
 )
 from raremine.brain.crop_index import vectors_of
 from raremine.brain.errors import RaremineError
-from raremine.brain.outliers.finite import finite_rows
+from raremine.brain.neighbors.finite import finite_rows
 from raremine.brain.outliers.fusion import (
     check_fusion,
     fuse_flags,

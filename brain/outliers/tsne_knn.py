@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from raremine.brain.outliers.finite import score_finite
+from raremine.brain.neighbors.finite import score_finite
 from raremine.brain.outliers.layout_knn import (
     check_layout,
     layout_knn_scores,

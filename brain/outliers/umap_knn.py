@@ -6,11 +6,11 @@ import warnings
 
 import numpy as np
 
+from raremine.brain.neighbors.graph import NeighborGraph, neighbor_graph
 from raremine.brain.outliers.layout_knn import (
     check_layout,
     layout_knn_scores,
 )
-from raremine.brain.outliers.neighbors import NeighborGraph, neighbor_graph
 
 SMALLEST = 6
 """Vectors below which UMAP's spectral start fails."""

@@ -13,6 +13,7 @@ from sklearn.manifold import TSNE
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 
 from raremine.brain.errors import RaremineError
+from raremine.brain.neighbors.graph import neighbor_distances
 from raremine.brain.outliers import scoring, tsne_knn
 from raremine.brain.outliers.class_rarity import class_rarity_scores
 from raremine.brain.outliers.isolation_forest import (
@@ -21,7 +22,6 @@ from raremine.brain.outliers.isolation_forest import (
 )
 from raremine.brain.outliers.knn import knn_scores
 from raremine.brain.outliers.lof import class_lof_scores, lof_scores
-from raremine.brain.outliers.neighbors import neighbor_distances
 from raremine.brain.outliers.scoring import SCORERS, ScoringInput
 from raremine.brain.outliers.tsne_knn import tsne_knn_scores, tsne_map
 from raremine.brain.outliers.umap_knn import umap_knn_scores, umap_map

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from raremine.brain.errors import RaremineError
-from raremine.brain.outliers.approximate_search import ClusteredIndex
-from raremine.brain.outliers.exact_search import exact_neighbors
-from raremine.brain.outliers.finite import finite_rows
+from raremine.brain.neighbors.approximate_search import ClusteredIndex
+from raremine.brain.neighbors.exact_search import exact_neighbors
+from raremine.brain.neighbors.finite import finite_rows
 
 EXACT_LIMIT = 20_000
 """Vectors up to which the search is exact unless asked otherwise."""

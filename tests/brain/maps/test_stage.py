@@ -11,10 +11,10 @@ import pytest
 from fiftyone import ViewField as F
 
 import raremine.brain as rmb
-from raremine.brain import embedding_map
 from raremine.brain.columns import read_objects
 from raremine.brain.crop_index import vectors_of
 from raremine.brain.errors import MissingStageError, RaremineError
+from raremine.brain.maps import stage as embedding_map
 from tests.brain.fakes import (
     FakeDetector,
     FakeEmbedder,

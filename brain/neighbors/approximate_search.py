@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from raremine.brain.outliers.exact_search import exact_neighbors
+from raremine.brain.neighbors.exact_search import exact_neighbors
 
 LIST_LENGTH = 128
 """Vectors a list holds on average: constant, so a query's cost is too."""

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
 from raremine.brain.errors import RaremineError
+from raremine.brain.neighbors.approximate_search import ClusteredIndex
+from raremine.brain.neighbors.exact_search import exact_neighbors
+from raremine.brain.neighbors.graph import neighbor_graph
 from raremine.brain.outliers import exact_search, neighbors
-from raremine.brain.outliers.approximate_search import ClusteredIndex
-from raremine.brain.outliers.exact_search import exact_neighbors
 from raremine.brain.outliers.knn import knn_scores
-from raremine.brain.outliers.neighbors import neighbor_graph
 
 
 def clusters(n: int, d: int = 24, seed: int = 0) -> np.ndarray:

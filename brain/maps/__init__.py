@@ -1,0 +1,1 @@
+"""Two-dimensional maps of the crops: UMAP, t-SNE and PCA."""
