@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
 from raremine.brain.errors import RaremineError
+from raremine.brain.neighbors import exact_search, neighbors
 from raremine.brain.neighbors.approximate_search import ClusteredIndex
 from raremine.brain.neighbors.exact_search import exact_neighbors
 from raremine.brain.neighbors.graph import neighbor_graph
-from raremine.brain.outliers import exact_search, neighbors
 from raremine.brain.outliers.knn import knn_scores
 
 
