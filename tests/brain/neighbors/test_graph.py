@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
 from raremine.brain.errors import RaremineError
-from raremine.brain.neighbors import exact_search, neighbors
+from raremine.brain.neighbors import exact_search
+from raremine.brain.neighbors import graph as graph_module
 from raremine.brain.neighbors.approximate_search import ClusteredIndex
 from raremine.brain.neighbors.exact_search import exact_neighbors
 from raremine.brain.neighbors.graph import neighbor_graph
@@ -176,7 +177,7 @@ def test_a_list_with_few_vectors_still_gives_all_neighbours() -> None:
 
 
 def test_the_size_decides_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbors, "EXACT_LIMIT", 500)
+    monkeypatch.setattr(graph_module, "EXACT_LIMIT", 500)
     assert neighbor_graph(clusters(500), 3).exact
     assert not neighbor_graph(clusters(501), 3).exact
     assert neighbor_graph(clusters(501), 3, exact=True).exact
