@@ -27,7 +27,6 @@ from fiftyone.brain.internal.core.lancedb import (
 
 from raremine.brain.errors import MissingStageError, RaremineError
 from raremine.brain.id_set import IdSet
-from raremine.brain.objects import ObjectTable
 
 
 def raremine_home() -> Path:
@@ -38,6 +37,9 @@ def raremine_home() -> Path:
 
 REMOVED_AT_ONCE = 5000
 """Vectors named in one deletion: a condition has to be parsed."""
+
+ROWS_AT_ONCE = 8192
+"""Vectors read together."""
 
 
 class CropIndexConfig(LanceDBSimilarityConfig):
@@ -210,14 +212,13 @@ class CropIndexResults(LanceDBSimilarityIndex):
 
     def label_vectors(self) -> tuple[np.ndarray, np.ndarray]:
         """Returns all label ids (n,) str and their vectors (n, d) float32."""
-        if self._table is None:
-            return np.empty(0, str), np.empty((0, 0), np.float32)
-        arrow = self._table.to_arrow().combine_chunks()
-        ids = np.array(arrow["id"].to_pylist(), dtype=str)
-        column = arrow["vector"].combine_chunks()
-        vectors = column.flatten().to_numpy(zero_copy_only=False)
-        vectors = vectors.astype(np.float32, copy=False)
-        return ids, vectors.reshape(len(ids), arrow["vector"].type.list_size)
+        ids: list[str] = []
+        blocks = [np.empty((0, 0), np.float32)]
+        for names, block in self.vector_batches():
+            ids.extend(names.to_pylist())
+            blocks.append(block)
+        blocks = blocks[1:] or blocks
+        return np.array(ids, dtype=str), np.concatenate(blocks)
 
     def stored_ids(self) -> set[str]:
         """Returns the label ids that have a vector."""
@@ -228,11 +229,29 @@ class CropIndexResults(LanceDBSimilarityIndex):
         return IdSet(self._stored())
 
     def _stored(self) -> Iterator[str]:
+        for ids in self.id_batches():
+            yield from ids.to_pylist()
+
+    def id_batches(self) -> Iterator[Any]:
+        """Yields the label ids that have a vector, as Arrow arrays."""
+        for batch in self._batches(["id"]):
+            yield batch["id"]
+
+    def vector_batches(self) -> Iterator[tuple[Any, np.ndarray]]:
+        """Yields label ids, an Arrow array, and their (b, d) float32."""
+        for batch in self._batches(["id", "vector"]):
+            column = batch["vector"]
+            values = column.flatten().to_numpy(zero_copy_only=False)
+            values = values.astype(np.float32, copy=False)
+            yield batch["id"], values.reshape(len(batch), -1)
+
+    def _batches(self, columns: list[str]) -> Iterator[Any]:
         if self._table is None:
             return
-        rows = self._table.search().select(["id"]).limit(None).to_arrow()
-        for one in rows["id"]:
-            yield one.as_py()
+        query = self._table.search().select(columns).limit(None)
+        for batch in query.to_batches(ROWS_AT_ONCE):
+            if len(batch):
+                yield batch
 
     def get_model(self) -> Any:
         """Returns the text encoder of the embedder that made the vectors."""
@@ -334,27 +353,3 @@ def open_index(dataset: fo.Dataset, brain_key: str) -> CropIndexResults:
             f"'{brain_key}'; run embed_objects first."
         )
     return index
-
-
-def vectors_of(
-    dataset: fo.Dataset, brain_key: str, table: ObjectTable
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the vectors of a table's objects.
-
-    Args:
-        dataset: the root dataset
-        brain_key: the embeddings' brain key
-        table: objects in any order
-
-    Returns:
-        tuple of (m, d) float32 vectors and the (m,) rows of ``table`` they
-        belong to; an object without a vector has no row
-
-    Raises:
-        MissingStageError: if there is no such index
-    """
-    ids, vectors = open_index(dataset, brain_key).label_vectors()
-    at = {label_id: k for k, label_id in enumerate(ids)}
-    position = np.array([at.get(i, -1) for i in table.label_id], dtype=int)
-    rows = np.flatnonzero(position >= 0)
-    return vectors[position[rows]], rows

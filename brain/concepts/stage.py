@@ -29,7 +29,8 @@ from raremine.brain.concepts.matcher import (
 )
 from raremine.brain.concepts.reasons import reason
 from raremine.brain.concepts.vocabulary import Vocabulary, load_vocabulary
-from raremine.brain.crop_index import open_index, vectors_of
+from raremine.brain.crop_index import open_index
+from raremine.brain.crop_vectors import vectors_of
 from raremine.brain.errors import MissingStageError, RaremineError
 from raremine.brain.frames import write_frame_summary
 from raremine.brain.models.protocols import Embedder

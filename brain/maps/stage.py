@@ -10,7 +10,7 @@ import numpy as np
 from fiftyone import ViewField as F
 
 from raremine.brain.columns import Scope, read_objects, resolve
-from raremine.brain.crop_index import vectors_of
+from raremine.brain.crop_vectors import vectors_of
 from raremine.brain.errors import RaremineError
 from raremine.brain.outliers.tsne_knn import tsne_map
 from raremine.brain.runs import fingerprint

@@ -15,7 +15,7 @@ from raremine.brain.columns import (
     resolve,
     write_objects,
 )
-from raremine.brain.crop_index import vectors_of
+from raremine.brain.crop_vectors import vectors_of
 from raremine.brain.errors import RaremineError
 from raremine.brain.neighbors.finite import finite_rows
 from raremine.brain.outliers.fusion import (

@@ -17,8 +17,8 @@ from raremine.brain.crop_index import (
     CropIndexResults,
     create_index,
     open_index,
-    vectors_of,
 )
+from raremine.brain.crop_vectors import vectors_of
 from raremine.brain.errors import MissingStageError, RaremineError
 from tests.brain.fakes import (
     FakeDetector,

@@ -12,7 +12,8 @@ from fiftyone import ViewField as F
 import raremine.brain as rmb
 from raremine.brain import embedding
 from raremine.brain.columns import read_objects
-from raremine.brain.crop_index import open_index, vectors_of
+from raremine.brain.crop_index import open_index
+from raremine.brain.crop_vectors import vectors_of
 from raremine.brain.errors import MissingStageError, RaremineError
 from raremine.brain.stream import results
 from tests.brain.fakes import (

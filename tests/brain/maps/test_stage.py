@@ -12,7 +12,7 @@ from fiftyone import ViewField as F
 
 import raremine.brain as rmb
 from raremine.brain.columns import read_objects
-from raremine.brain.crop_index import vectors_of
+from raremine.brain.crop_vectors import vectors_of
 from raremine.brain.errors import MissingStageError, RaremineError
 from raremine.brain.maps import stage as embedding_map
 from tests.brain.fakes import (

@@ -16,7 +16,8 @@ from PIL import Image
 
 import raremine.brain as rmb
 from raremine.brain.columns import read_objects
-from raremine.brain.crop_index import open_index, vectors_of
+from raremine.brain.crop_index import open_index
+from raremine.brain.crop_vectors import vectors_of
 from raremine.brain.errors import ModelError, RaremineError
 from raremine.brain.models.open_clip_embedder import OpenClipEmbedder
 from raremine.brain.models.protocols import PreparingEmbedder

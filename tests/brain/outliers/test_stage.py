@@ -10,7 +10,8 @@ import pytest
 
 import raremine.brain as rmb
 from raremine.brain.columns import read_objects
-from raremine.brain.crop_index import open_index, vectors_of
+from raremine.brain.crop_index import open_index
+from raremine.brain.crop_vectors import vectors_of
 from raremine.brain.errors import MissingStageError, RaremineError
 from raremine.brain.outliers import stage
 from raremine.brain.outliers.isolation_forest import isolation_forest_scores

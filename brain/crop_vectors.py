@@ -1,0 +1,92 @@
+"""The vectors of chosen objects, in their order, without holding them all.
+
+Vectors come from the index batch by batch. A few fit into memory; many lie
+in a nameless scratch file and are read through a memory map, so that the
+operating system decides which of them are in memory.
+"""
+
+from __future__ import annotations
+
+import tempfile
+
+import fiftyone as fo
+import numpy as np
+
+from raremine.brain.crop_index import (
+    CropIndexResults,
+    open_index,
+    raremine_home,
+)
+from raremine.brain.objects import ObjectTable
+
+IN_MEMORY = 256 << 20
+"""Bytes of vectors up to which they stay in memory."""
+
+
+def vectors_of(
+    dataset: fo.Dataset, brain_key: str, table: ObjectTable
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the vectors of a table's objects.
+
+    Args:
+        dataset: the root dataset
+        brain_key: the embeddings' brain key
+        table: objects in any order
+
+    Returns:
+        tuple of (m, d) float32 vectors, a memory map if they are many, and
+        the (m,) ascending rows of ``table`` they belong to; an object
+        without a vector has no row
+
+    Raises:
+        MissingStageError: if there is no such index
+    """
+    return read_vectors(open_index(dataset, brain_key), table.label_id)
+
+
+def read_vectors(
+    index: CropIndexResults, label_ids: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the vectors of labels, in the labels' order.
+
+    Args:
+        index: the vectors' index
+        label_ids: (n,) str
+
+    Returns:
+        tuple of (m, d) float32 vectors and the (m,) ascending places in
+        ``label_ids`` they belong to
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    wanted = pa.array(label_ids.tolist(), pa.string())
+    stored = np.zeros(len(label_ids), dtype=bool)
+    for ids in index.id_batches():
+        at = pc.index_in(ids, value_set=wanted).drop_null().to_numpy()
+        stored[at] = True
+    rows = np.flatnonzero(stored)
+    place = np.cumsum(stored) - 1
+    vectors: np.ndarray | None = None
+    for ids, block in index.vector_batches():
+        at = pc.index_in(ids, value_set=wanted)
+        known = at.is_valid().to_numpy(zero_copy_only=False)
+        if vectors is None:
+            vectors = _room(len(rows), block.shape[1])
+        vectors[place[at.drop_null().to_numpy()]] = block[known]
+    if vectors is None:
+        vectors = np.empty((0, 0), np.float32)
+    return vectors, rows
+
+
+def _room(count: int, dimensions: int) -> np.ndarray:
+    """Returns room for vectors, on the disk if they are many."""
+    shape = (count, dimensions)
+    if count * dimensions * 4 <= IN_MEMORY:
+        return np.empty(shape, np.float32)
+    # not the system's temporary folder, which may itself lie in memory
+    raremine_home().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=raremine_home()) as scratch:
+        # the map keeps the file, which has no name, until it is dropped
+        mapped = np.memmap(scratch, np.float32, "w+", shape=shape)
+    return mapped.view(np.ndarray)
