@@ -17,6 +17,7 @@ from raremine.brain.crop_index import (
     open_index,
     raremine_home,
 )
+from raremine.brain.errors import RaremineError
 from raremine.brain.objects import ObjectTable
 
 IN_MEMORY = 256 << 20
@@ -56,24 +57,37 @@ def read_vectors(
     Returns:
         tuple of (m, d) float32 vectors and the (m,) ascending places in
         ``label_ids`` they belong to
+
+    Raises:
+        RaremineError: if somebody changes the index meanwhile
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    wanted = pa.array(label_ids.tolist(), pa.string())
+    batches = list(index.id_batches())
+    if not batches:
+        return np.empty((0, 0), np.float32), np.empty(0, np.int64)
+    ids = pa.concat_arrays(batches)
+    # one look-up for all: Arrow would build its table anew for each batch
+    found = pc.index_in(ids, value_set=pa.array(label_ids.tolist(), ids.type))
+    at = found.fill_null(-1).to_numpy()
     stored = np.zeros(len(label_ids), dtype=bool)
-    for ids in index.id_batches():
-        at = pc.index_in(ids, value_set=wanted).drop_null().to_numpy()
-        stored[at] = True
+    stored[at[at >= 0]] = True
     rows = np.flatnonzero(stored)
     place = np.cumsum(stored) - 1
     vectors: np.ndarray | None = None
-    for ids, block in index.vector_batches():
-        at = pc.index_in(ids, value_set=wanted)
-        known = at.is_valid().to_numpy(zero_copy_only=False)
+    start = 0
+    for names, block in index.vector_batches():
+        if not names.equals(ids[start : start + len(names)]):
+            raise RaremineError(
+                f"Index '{index.key}' was changed while it was read; wait "
+                "until the other job has ended and try again."
+            )
+        here = at[start : start + len(names)]
+        start += len(names)
         if vectors is None:
             vectors = _room(len(rows), block.shape[1])
-        vectors[place[at.drop_null().to_numpy()]] = block[known]
+        vectors[place[here[here >= 0]]] = block[here >= 0]
     if vectors is None:
         vectors = np.empty((0, 0), np.float32)
     return vectors, rows
