@@ -1,16 +1,18 @@
 """The vectors of object crops: a LanceDB similarity index of FiftyOne.
 
 FiftyOne's own LanceDB backend answers similarity and text queries in the App.
-Four things are ours: a table is opened by its name (FiftyOne finds ten in a
+Five things are ours: a table is opened by its name (FiftyOne finds ten in a
 folder), the folder is stored with the run (FiftyOne forgets it,
 so another process would look in the system's temporary folder), vectors are
-appended instead of rewriting the whole table for each batch, and text queries
-are encoded by the embedder that made the vectors, local ones included.
+appended instead of rewriting the whole table for each batch, text queries
+are encoded by the embedder that made the vectors, local ones included, and
+the clone of a dataset, which names the same table, gets a copy when either
+of the two is changed.
 """
 
 from __future__ import annotations
 
-import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,16 +26,11 @@ from fiftyone.brain.internal.core.lancedb import (
     LanceDBSimilarityConfig,
     LanceDBSimilarityIndex,
 )
+from fiftyone.core.odm import get_db_conn
 
 from raremine.brain.errors import MissingStageError, RaremineError
+from raremine.brain.home import raremine_home
 from raremine.brain.id_set import IdSet
-
-
-def raremine_home() -> Path:
-    """Returns RAREMINE_HOME or ~/.fiftyone/raremine, where indexes lie."""
-    home = os.environ.get("RAREMINE_HOME")
-    return Path(home) if home else Path.home() / ".fiftyone" / "raremine"
-
 
 REMOVED_AT_ONCE = 5000
 """Vectors named in one deletion: a condition has to be parsed."""
@@ -74,7 +71,6 @@ class CropIndex(LanceDBSimilarity):
 
     def initialize(self, samples: Any, brain_key: str) -> CropIndexResults:
         """Opens the index."""
-        Path(self.config.index_dir).mkdir(parents=True, exist_ok=True)
         return CropIndexResults(samples, self.config, brain_key, backend=self)
 
     def cleanup(self, samples: Any, key: str) -> None:
@@ -87,6 +83,7 @@ class CropIndexResults(LanceDBSimilarityIndex):
 
     _table: Any
     _model: Any
+    _is_own = False
 
     def _initialize(self) -> None:
         """Opens the table by its name.
@@ -97,17 +94,57 @@ class CropIndexResults(LanceDBSimilarityIndex):
         import lancedb
 
         name = self.config.table_name
+        try:
+            Path(self.config.index_dir).mkdir(parents=True, exist_ok=True)
+        except OSError:
+            # the dataset was imported from a machine with other folders
+            self.config.index_dir = str(raremine_home() / "lancedb")
+            self.config.uri = self.config.index_dir
         self._db = lancedb.connect(self.config.uri)
-        exists = (Path(self.config.uri) / f"{name}.lance").is_dir()
+        exists = self._folder(name).is_dir()
         self._table = self._db.open_table(name) if exists else None
 
+    @property
+    def is_stored(self) -> bool:
+        """Whether the index's folder holds its table."""
+        return self._table is not None
+
     def cleanup(self) -> None:
-        """Deletes the vectors, and the copy that a query of a view leaves."""
-        own = self.config.table_name
-        for name in (own, f"{own}_filter"):
-            if (Path(self.config.uri) / f"{name}.lance").is_dir():
-                self._db.drop_table(name)
+        """Deletes the vectors, and the copy that a query of a view leaves.
+
+        A clone of the dataset keeps them.
+        """
+        if not self._is_shared():
+            own = self.config.table_name
+            for name in (own, f"{own}_filter"):
+                if self._folder(name).is_dir():
+                    self._db.drop_table(name)
         self._table = None
+
+    def _folder(self, table_name: str) -> Path:
+        return Path(self.config.uri) / f"{table_name}.lance"
+
+    def _is_shared(self) -> bool:
+        """Whether another run, such as a clone's, names the same table."""
+        dataset = self.samples._root_dataset
+        named = {"config.table_name": self.config.table_name}
+        runs = get_db_conn().runs.find(named, {"_dataset_id": 1, "key": 1})
+        own = (str(dataset._doc.id), self.key)
+        return any((str(r["_dataset_id"]), r["key"]) != own for r in runs)
+
+    def _make_own(self) -> None:
+        """Copies a table that another run names too, before a change."""
+        if self._is_own:
+            return
+        if self._is_shared():
+            old = self._folder(self.config.table_name)
+            self.config.table_name = f"{self.key}_{ObjectId()}"
+            name = self.config.table_name
+            if old.is_dir():
+                shutil.copytree(old, self._folder(name))
+                self._table = self._db.open_table(name)
+            self.save_config()
+        self._is_own = True
 
     def add_to_index(
         self,
@@ -132,6 +169,7 @@ class CropIndexResults(LanceDBSimilarityIndex):
         """
         ids = sample_ids if label_ids is None else label_ids
         rows = self._rows(embeddings, sample_ids, ids)
+        self._make_own()
         if self._table is None:
             self._table = self._db.create_table(self.config.table_name, rows)
         else:
@@ -159,6 +197,7 @@ class CropIndexResults(LanceDBSimilarityIndex):
             label_ids: n label ids, none of them in the index
         """
         rows = self._rows(vectors, sample_ids, label_ids)
+        self._make_own()
         if self._table is None:
             self._table = self._db.create_table(self.config.table_name, rows)
         else:
@@ -186,6 +225,7 @@ class CropIndexResults(LanceDBSimilarityIndex):
 
     def clear(self) -> None:
         """Removes all vectors; the index stays."""
+        self._make_own()
         self.cleanup()
         self.reload()
 
@@ -203,6 +243,8 @@ class CropIndexResults(LanceDBSimilarityIndex):
             sample_ids,
         )
         ids = [] if ids is None or self._table is None else list(ids)
+        if ids:
+            self._make_own()
         for start in range(0, len(ids), REMOVED_AT_ONCE):
             names = ids[start : start + REMOVED_AT_ONCE]
             listed = ", ".join(f"'{i}'" for i in names)

@@ -12,12 +12,9 @@ import tempfile
 import fiftyone as fo
 import numpy as np
 
-from raremine.brain.crop_index import (
-    CropIndexResults,
-    open_index,
-    raremine_home,
-)
-from raremine.brain.errors import RaremineError
+from raremine.brain.crop_index import CropIndexResults, open_index
+from raremine.brain.errors import MissingStageError, RaremineError
+from raremine.brain.home import raremine_home
 from raremine.brain.objects import ObjectTable
 
 IN_MEMORY = 256 << 20
@@ -40,9 +37,21 @@ def vectors_of(
         without a vector has no row
 
     Raises:
-        MissingStageError: if there is no such index
+        MissingStageError: if there is no such index, or its vectors did not
+            come along with a data set that was imported
     """
-    return read_vectors(open_index(dataset, brain_key), table.label_id)
+    index = open_index(dataset, brain_key)
+    if not index.is_stored:
+        path = f"{index.config.patches_field}.detections.embedding_status"
+        if dataset._sample_collection.find_one({path: "ok"}, {"_id": 1}):
+            raise MissingStageError(
+                f"The vectors of '{brain_key}' are not in "
+                f"{index.config.index_dir}: they do not travel with an "
+                f"exported dataset. Copy the folder "
+                f"'{index.config.table_name}.lance' there from the machine "
+                "that made them, or run embed_objects again."
+            )
+    return read_vectors(index, table.label_id)
 
 
 def read_vectors(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import uuid
@@ -185,3 +186,80 @@ def test_no_index_is_told(dataset: fo.Dataset) -> None:
     for key in ("absent", "objects_detect"):
         with pytest.raises(MissingStageError, match="run embed_objects first"):
             open_index(dataset, key)
+
+
+def test_a_clone_and_its_original_do_not_touch_each_other(
+    dataset: fo.Dataset, tmp_path: Path
+) -> None:
+    folder = tmp_path / "vectors"
+    rmb.embed_objects(dataset, FakeEmbedder(), index_dir=str(folder))
+    before = open_index(dataset, "objects_clip").stored_ids()
+    clones = [dataset.clone() for _ in range(3)]
+    gone = sorted(before)[:2]
+
+    changed = open_index(clones[0], "objects_clip")
+    assert changed.stored_ids() == before
+    changed.remove_from_index(label_ids=gone)
+    open_index(clones[1], "objects_clip").clear()
+    clones[2].delete_brain_run("objects_clip")
+
+    assert changed.stored_ids() == before - set(gone)
+    # another process would read it so
+    config = clones[0].get_brain_info("objects_clip").config
+    again = config.build().initialize(clones[0], "objects_clip")
+    assert again.stored_ids() == before - set(gone)
+    assert open_index(clones[1], "objects_clip").stored_ids() == set()
+    assert open_index(dataset, "objects_clip").stored_ids() == before
+    vectors, rows = vectors_of(dataset, "objects_clip", read_objects(dataset))
+    assert len(vectors) == len(rows) == len(before)
+
+    for one in (dataset, *clones[:2]):
+        one.delete_brain_run("objects_clip")
+    assert not list(folder.glob("*.lance"))
+
+
+def test_a_renamed_index_keeps_its_vectors(
+    dataset: fo.Dataset, tmp_path: Path
+) -> None:
+    folder = tmp_path / "vectors"
+    rmb.embed_objects(dataset, FakeEmbedder(), index_dir=str(folder))
+    before = open_index(dataset, "objects_clip").stored_ids()
+    dataset.rename_brain_run("objects_clip", "crops")
+    index = open_index(dataset, "crops")
+    index.remove_from_index(label_ids=[min(before)])
+    assert index.stored_ids() == before - {min(before)}
+    assert len(list(folder.glob("*.lance"))) == 1
+    dataset.delete_brain_run("crops")
+    assert not list(folder.glob("*.lance"))
+
+
+def test_vectors_left_on_another_machine_are_told(
+    dataset: fo.Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    away = tmp_path / "away" / "vectors"
+    rmb.embed_objects(dataset, FakeEmbedder(), index_dir=str(away))
+    dataset.export(
+        export_dir=str(tmp_path / "export"),
+        dataset_type=fo.types.FiftyOneDataset,
+        export_media=False,
+    )
+    here = fo.Dataset.from_dir(
+        str(tmp_path / "export"), fo.types.FiftyOneDataset
+    )
+    rows = vectors_of(here, "objects_clip", read_objects(here))[1]
+    assert len(rows) == len(NAMES)
+
+    shutil.rmtree(tmp_path / "away")
+    # a folder that cannot be made there either
+    (tmp_path / "away").write_text("in the way")
+    monkeypatch.setenv("RAREMINE_HOME", str(tmp_path / "home"))
+    here.clear_cache()
+    again = fo.load_dataset(here.name)
+    with pytest.raises(MissingStageError, match="do not travel with"):
+        vectors_of(again, "objects_clip", read_objects(again))
+    summary = rmb.embed_objects(again, FakeEmbedder())
+    assert summary["objects"] == len(NAMES)
+    rows = vectors_of(again, "objects_clip", read_objects(again))[1]
+    assert len(rows) == len(NAMES)
