@@ -15,10 +15,15 @@ import numpy as np
 from raremine.brain.crop_index import CropIndexResults, open_index
 from raremine.brain.errors import MissingStageError, RaremineError
 from raremine.brain.home import raremine_home
+from raremine.brain.neighbors.finite import ROWS_AT_ONCE, finite_rows
 from raremine.brain.objects import ObjectTable
 
 IN_MEMORY = 256 << 20
 """Bytes of vectors up to which they stay in memory."""
+
+SCORABLE = "ok"
+NO_VECTOR = "no_vector"
+NOT_FINITE = "not_finite"
 
 
 def vectors_of(
@@ -54,6 +59,34 @@ def vectors_of(
     return read_vectors(index, table.label_id)
 
 
+def finite_vectors_of(
+    dataset: fo.Dataset, brain_key: str, table: ObjectTable
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns the vectors that can be compared, and what became of the rest.
+
+    Args:
+        dataset: the root dataset
+        brain_key: the embeddings' brain key
+        table: (n) objects in any order
+
+    Returns:
+        tuple of (m, d) float32 finite vectors, a memory map if they are
+        many, the (m,) ascending rows of ``table`` they belong to, and the
+        (n,) status of each object: ``SCORABLE``, ``NO_VECTOR`` or
+        ``NOT_FINITE``
+
+    Raises:
+        MissingStageError: as :func:`vectors_of`
+    """
+    vectors, rows = vectors_of(dataset, brain_key, table)
+    status = np.full(len(table), NO_VECTOR, dtype=object)
+    finite = finite_rows(vectors)
+    status[rows] = np.where(finite, SCORABLE, NOT_FINITE)
+    if not finite.all():
+        vectors, rows = _compacted(vectors, finite), rows[finite]
+    return vectors, rows, status
+
+
 def read_vectors(
     index: CropIndexResults, label_ids: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -78,7 +111,10 @@ def read_vectors(
         return np.empty((0, 0), np.float32), np.empty(0, np.int64)
     ids = pa.concat_arrays(batches)
     # one look-up for all: Arrow would build its table anew for each batch
-    found = pc.index_in(ids, value_set=pa.array(label_ids.tolist(), ids.type))
+    labels = pa.array(label_ids.tolist(), ids.type)
+    found = pc.call_function(
+        "index_in", [ids], pc.SetLookupOptions(value_set=labels)
+    )
     at = found.fill_null(-1).to_numpy()
     stored = np.zeros(len(label_ids), dtype=bool)
     stored[at[at >= 0]] = True
@@ -100,6 +136,16 @@ def read_vectors(
     if vectors is None:
         vectors = np.empty((0, 0), np.float32)
     return vectors, rows
+
+
+def _compacted(vectors: np.ndarray, keep: np.ndarray) -> np.ndarray:
+    """Moves the rows to keep to the front, in place, and returns them."""
+    places = np.flatnonzero(keep)
+    for start in range(0, len(places), ROWS_AT_ONCE):
+        part = places[start : start + ROWS_AT_ONCE]
+        # a row never moves back, so none is overwritten before it moves
+        vectors[start : start + len(part)] = vectors[part]
+    return vectors[: len(places)]
 
 
 def _room(count: int, dimensions: int) -> np.ndarray:

@@ -15,6 +15,8 @@ from typing import Any
 
 import fiftyone as fo
 import fiftyone.core.brain as fob
+import fiftyone.core.utils as fou
+import numpy as np
 
 from raremine.brain.columns import all_slices
 from raremine.brain.errors import MissingStageError, RaremineError
@@ -84,24 +86,31 @@ class MiningStage(fob.BrainMethod):
         """Keeps the fields: their names do not hold the key."""
 
     def cleanup(self, samples: Any, key: str) -> None:
-        """Deletes the fields and the tag that the run owns."""
+        """Deletes the fields and the tag that the run alone owns."""
         dataset = samples._root_dataset
         if self.config.tag:
             all_slices(dataset).match_tags(self.config.tag).untag_samples(
                 self.config.tag
             )
+        theirs: set[str] = set()
+        for other in set(dataset.list_brain_runs()) - {key}:
+            config = dataset.get_brain_info(other).config
+            theirs.update(getattr(config, "fields", None) or ())
         for path in self.get_fields(samples, key):
-            dataset.delete_sample_field(path)
+            # a second run of the stage writes the same fields
+            if path not in theirs:
+                dataset.delete_sample_field(path)
 
 
 class MiningStageResults(fob.BrainResults):
-    """Results of a stage: a dict that can be written as JSON.
+    """Results of a stage: a dict that can be written as JSON, and arrays.
 
     Args:
         samples: the dataset
         config: a ``MiningStageConfig``
         key: the brain key
         data (None): the results
+        arrays (None): name → array of numbers, stored compressed
     """
 
     def __init__(
@@ -110,21 +119,31 @@ class MiningStageResults(fob.BrainResults):
         config: MiningStageConfig,
         key: str,
         data: Mapping[str, Any] | None = None,
+        arrays: Mapping[str, np.ndarray] | None = None,
         backend: MiningStage | None = None,
     ) -> None:
         super().__init__(samples, config, key, backend=backend)
         self.data = dict(data or {})
+        self.arrays = dict(arrays or {})
 
     @classmethod
     def _from_dict(
         cls, d: dict[str, Any], samples: Any, config: Any, key: str
     ) -> MiningStageResults:
-        return cls(samples, config, key, data=d.get("data"))
+        arrays = {
+            name: fou.deserialize_numpy_array(text, ascii=True)
+            for name, text in (d.get("arrays") or {}).items()
+        }
+        return cls(samples, config, key, data=d.get("data"), arrays=arrays)
 
     def serialize(self, reflective: bool = False) -> dict[str, Any]:
         """Returns the run's class and its results."""
         d: dict[str, Any] = super().serialize(reflective=reflective)
         d["data"] = self.data
+        d["arrays"] = {
+            name: fou.serialize_numpy_array(array, ascii=True)
+            for name, array in self.arrays.items()
+        }
         return d
 
 
@@ -138,6 +157,9 @@ def record_run(
     params: Mapping[str, Any] | None = None,
     results: Mapping[str, Any] | None = None,
     tag: str | None = None,
+    arrays: Mapping[str, np.ndarray] | None = None,
+    config_cls: type[MiningStageConfig] = MiningStageConfig,
+    results_cls: type[MiningStageResults] = MiningStageResults,
 ) -> None:
     """Records a finished stage under a brain key, replacing an older record.
 
@@ -150,6 +172,10 @@ def record_run(
         params (None): every parameter actually used, JSON-able
         results (None): results, JSON-able
         tag (None): sample tag that the run owns
+        arrays (None): name → array of numbers that belongs to the results
+        config_cls (MiningStageConfig): the run's configuration; its method
+            is found by its name, as FiftyOne does
+        results_cls (MiningStageResults): the run's results
 
     Raises:
         RaremineError: if the key is taken by a run of another kind
@@ -159,7 +185,7 @@ def record_run(
     if dataset.has_brain_run(key):
         # what an earlier run of this stage made goes with its record too
         owned += dataset.get_brain_info(key).config.fields
-    config = MiningStageConfig(
+    config = config_cls(
         stage=stage,
         field=field,
         fields=list(dict.fromkeys(owned)),
@@ -174,8 +200,13 @@ def record_run(
         method.save_run_results(
             dataset,
             key,
-            MiningStageResults(
-                dataset, config, key, data=results, backend=method
+            results_cls(
+                dataset,
+                config,
+                key,
+                data=results,
+                arrays=arrays,
+                backend=method,
             ),
         )
     except BaseException:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import fiftyone.core.fields as fof
+import numpy as np
 
 from raremine.brain.columns import (
     declare_columns,
@@ -15,9 +16,13 @@ from raremine.brain.columns import (
     resolve,
     write_objects,
 )
-from raremine.brain.crop_vectors import vectors_of
+from raremine.brain.crop_vectors import (
+    NO_VECTOR,
+    NOT_FINITE,
+    finite_vectors_of,
+)
 from raremine.brain.errors import RaremineError
-from raremine.brain.neighbors.finite import finite_rows
+from raremine.brain.objects import object_array
 from raremine.brain.outliers.fusion import (
     check_fusion,
     fuse_flags,
@@ -25,6 +30,11 @@ from raremine.brain.outliers.fusion import (
 )
 from raremine.brain.outliers.model import OutlierModel, fit
 from raremine.brain.outliers.model_file import load_model, save_model
+from raremine.brain.outliers.run import (
+    OutlierScoringConfig,
+    OutlierScoringResults,
+    result_arrays,
+)
 from raremine.brain.outliers.scoring import (
     SCORERS,
     ScoringInput,
@@ -39,7 +49,7 @@ from raremine.brain.runs import (
 )
 from raremine.brain.summary import StageSummary
 
-RESULT_COLUMNS = ("outlier", "outlier_by", "outlier_score")
+RESULT_COLUMNS = ("outlier", "outlier_by", "outlier_score", "outlier_status")
 
 
 def score(
@@ -74,13 +84,10 @@ def score(
     dataset = scope.dataset
     check_key(dataset, brain_key, "outliers")
     everything = read_objects(scope, field, ["label"])
-    vectors, rows = vectors_of(dataset, embeddings, everything)
-    without_vector = len(everything) - len(rows)
-    finite = finite_rows(vectors)
-    if not finite.all():
-        vectors, rows = vectors[finite], rows[finite]
+    vectors, rows, status = finite_vectors_of(dataset, embeddings, everything)
     table = everything.take(rows)
-    unscored = len(everything) - len(table) - without_vector
+    without_vector = int((status == NO_VECTOR).sum())
+    unscored = int((status == NOT_FINITE).sum())
     embedded_by = dataset.get_brain_info(embeddings).config.params
     params = {
         "embeddings": embeddings,
@@ -133,21 +140,31 @@ def score(
         [name for name in methods if flags[name][row]]
         for row in range(len(table))
     ]
+    fused_score = fuse_scores(scores)
+    limits = {name: float(limit) for name, limit in limits.items()}
+    columns = {
+        **scores,
+        "outlier": list(map(bool, fused)),
+        "outlier_by": flagged_by,
+        "outlier_score": fused_score,
+    }
     declare_columns(
         dataset,
         field,
-        {"outlier": fof.BooleanField, "outlier_by": fof.ListField},
-    )
-    write_objects(
-        dataset,
-        field,
-        table,
         {
-            **scores,
-            "outlier": list(map(bool, fused)),
-            "outlier_by": flagged_by,
-            "outlier_score": fuse_scores(scores),
+            "outlier": fof.BooleanField,
+            "outlier_by": fof.ListField,
+            "outlier_status": fof.StringField,
+            **dict.fromkeys((*methods, "outlier_score"), fof.FloatField),
         },
+    )
+    # objects that could not be scored keep no score of an earlier run
+    columns = {
+        name: _everyone(values, rows, len(everything))
+        for name, values in columns.items()
+    }
+    write_objects(
+        dataset, field, everything, {**columns, "outlier_status": status}
     )
     root = f"{field}.detections"
     record_run(
@@ -163,6 +180,9 @@ def score(
             "thresholds": limits,
             "flagged": {n: int(f.sum()) for n, f in flags.items()},
         },
+        arrays=result_arrays(table.label_id, scores, fused_score, fused),
+        config_cls=OutlierScoringConfig,
+        results_cls=OutlierScoringResults,
     )
     summary.count(
         objects=len(table),
@@ -172,6 +192,18 @@ def score(
         **{f"by_{name}": int(flags[name].sum()) for name in methods},
     )
     return summary.to_dict()
+
+
+def _everyone(
+    values: Sequence[Any] | np.ndarray, rows: np.ndarray, count: int
+) -> np.ndarray:
+    """Returns values of some rows as values of all, None for the others."""
+    if len(rows) == count:
+        return object_array(values)
+    everyone = np.full(count, None, dtype=object)
+    for row, value in zip(rows, values, strict=True):
+        everyone[row] = value
+    return everyone
 
 
 def fit_reference(
@@ -213,7 +245,9 @@ def fit_reference(
     summary = StageSummary("fit_outliers")
     scope = resolve(samples, field)
     everything = read_objects(scope, field, ["label"])
-    vectors, rows = vectors_of(scope.dataset, embeddings, everything)
+    vectors, rows, status = finite_vectors_of(
+        scope.dataset, embeddings, everything
+    )
     table = everything.take(rows)
     model = fit(
         vectors,
@@ -233,8 +267,8 @@ def fit_reference(
     path = save_model(model, path)
     summary.count(
         objects=len(model.vectors),
-        unscored=len(table) - len(model.vectors),
-        without_vector=len(everything) - len(table),
+        unscored=int((status == NOT_FINITE).sum()),
+        without_vector=int((status == NO_VECTOR).sum()),
         path=str(path),
     )
     return summary.to_dict()

@@ -67,3 +67,15 @@ def test_nothing_asked_and_nothing_stored(index: CropIndexResults) -> None:
     assert rows.tolist() == []
     vectors, rows = read_vectors(index, names(np.arange(0)))
     assert len(vectors) == len(rows) == 0
+
+
+def test_vectors_that_are_not_finite_make_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(crop_vectors, "ROWS_AT_ONCE", 3)
+    vectors = np.arange(20, dtype=np.float32).reshape(10, 2)
+    keep = np.array([0, 1, 1, 0, 0, 1, 1, 1, 0, 1], bool)
+    expected = vectors[keep]
+    np.testing.assert_array_equal(
+        crop_vectors._compacted(vectors, keep), expected
+    )
