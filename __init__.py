@@ -9,7 +9,7 @@ from typing import Any
 
 
 def register(p: Any) -> None:
-    """Registers the operators with FiftyOne.
+    """Registers operators and panels with FiftyOne.
 
     They come from the installed package and not from this folder's copy of
     it, because FiftyOne finds brain runs again by their importable name.
@@ -18,7 +18,7 @@ def register(p: Any) -> None:
         p: FiftyOne's plugin context
     """
     try:
-        from raremine.operators import OPERATORS
+        from raremine.operators import OPERATORS, PANELS, VIEWERS
     except ModuleNotFoundError as error:
         if error.name not in ("raremine", "raremine.operators"):
             raise
@@ -28,5 +28,5 @@ def register(p: Any) -> None:
             "with the plugin's folder.",
             name=error.name,
         ) from None
-    for operator in OPERATORS:
+    for operator in (*OPERATORS, *VIEWERS, *PANELS):
         p.register(operator)

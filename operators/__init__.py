@@ -13,11 +13,13 @@ from raremine.operators.load_nuscenes import LoadNuscenes
 from raremine.operators.map_objects import MapObjects
 from raremine.operators.match_concepts import MatchConcepts
 from raremine.operators.mine import Mine
+from raremine.operators.panel import PANELS
 from raremine.operators.rank_pareto import RankPareto
 from raremine.operators.score_novelty import ScoreNovelty
 from raremine.operators.score_outliers import ScoreOutliers
 from raremine.operators.search_objects import SearchObjects
 from raremine.operators.select_frames import SelectFrames
+from raremine.operators.show_map import ShowMap
 
 OPERATORS = (
     LoadNuscenes,
@@ -37,3 +39,8 @@ OPERATORS = (
     EvaluateMining,
     Mine,
 )
+
+VIEWERS = (ShowMap,)
+"""They only show what is there, so no SDK function stands behind them."""
+
+__all__ = ["OPERATORS", "PANELS", "VIEWERS"]

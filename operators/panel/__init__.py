@@ -1,0 +1,7 @@
+"""Panels of the App: what they remember, what they draw, what a click does."""
+
+from __future__ import annotations
+
+from raremine.operators.panel.object_map import ObjectMap
+
+PANELS = (ObjectMap,)
