@@ -8,6 +8,7 @@ from typing import Any
 import raremine.brain as rmb
 from raremine.brain.outliers.model import FITTED_METHODS
 from raremine.operators.forms import Form
+from raremine.operators.outlier_settings import add_settings, take_settings
 from raremine.operators.stage_operator import StageOperator
 from raremine.operators.targets import target_collection
 
@@ -30,6 +31,7 @@ class FitOutliers(StageOperator):
         form.vectors(ctx.dataset)
         form.texts("methods", FITTED_METHODS)
         form.decimal("share", 0.0, 1.0)
+        add_settings(form, FITTED_METHODS)
         form.integer("k", 1)
         form.integer("seed")
 
@@ -38,4 +40,7 @@ class FitOutliers(StageOperator):
     ) -> Mapping[str, Any]:
         """Fits; returns the summary."""
         path = arguments.pop("path")
-        return rmb.fit_outliers(target_collection(ctx), path, **arguments)
+        settings = take_settings(arguments)
+        return rmb.fit_outliers(
+            target_collection(ctx), path, **arguments, **settings
+        )

@@ -6,20 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import raremine.brain as rmb
+from raremine.brain.outliers.fusion import FUSIONS
+from raremine.brain.outliers.scoring import SCORERS
 from raremine.operators.forms import Form
+from raremine.operators.outlier_settings import add_settings, take_settings
 from raremine.operators.stage_operator import StageOperator
 from raremine.operators.targets import target_collection
-
-METHODS = (
-    "isolation_forest",
-    "knn",
-    "lof",
-    "class_lof",
-    "tsne_knn",
-    "umap_knn",
-    "class_rarity",
-)
-FUSIONS = ("union", "intersection", "majority", "mean_rank")
 
 
 class ScoreOutliers(StageOperator):
@@ -34,9 +26,10 @@ class ScoreOutliers(StageOperator):
         """Asks for the objects, their vectors and the methods."""
         form.objects(ctx.dataset)
         form.vectors(ctx.dataset)
-        form.texts("methods", METHODS)
+        form.texts("methods", tuple(SCORERS))
         form.choice("fusion", FUSIONS)
         form.decimal("share", 0.0, 1.0)
+        add_settings(form, tuple(SCORERS))
         form.integer("k", 1)
         form.integer("seed")
         form.text("model")
@@ -47,4 +40,7 @@ class ScoreOutliers(StageOperator):
         self, ctx: Any, arguments: dict[str, Any], progress: Any
     ) -> Mapping[str, Any]:
         """Scores; returns the summary."""
-        return rmb.score_outliers(target_collection(ctx), **arguments)
+        settings = take_settings(arguments)
+        return rmb.score_outliers(
+            target_collection(ctx), **arguments, **settings
+        )

@@ -211,6 +211,36 @@ def test_a_reference_is_written_where_asked(
 
 
 @pytest.mark.usefixtures("vectors")
+@pytest.mark.parametrize("name", ["score_outliers", "fit_outliers"])
+def test_limits_of_methods_are_typed(
+    mined: fo.Dataset, stage: Any, name: str
+) -> None:
+    double = stage(name)
+    params = {
+        "methods": ["knn", "lof"],
+        "thresholds": ["knn iqr 1.5", "lof: percentile, 95"],
+        "exact": "approximate",
+    }
+    if name == "fit_outliers":
+        params["path"] = "usual.npz"
+    foo.execute_operator(
+        _uri(name), dict(dataset=mined), params=dict(params)
+    )
+    assert double.arguments == {
+        "methods": ["knn", "lof"],
+        "thresholds": {"knn": ("iqr", 1.5), "lof": ("percentile", 95.0)},
+        "exact": False,
+    }
+    for text in ("knn", "knn iqr much"):
+        with pytest.raises(ExecutionError, match="such as 'knn iqr 1.5'"):
+            foo.execute_operator(
+                _uri(name),
+                dict(dataset=mined),
+                params={**params, "thresholds": [text]},
+            )
+
+
+@pytest.mark.usefixtures("vectors")
 def test_a_search_shows_what_it_finds(mined: fo.Dataset, stage: Any) -> None:
     found = mined.select_group_slices("CAM_BACK")
     double = stage("search_objects", found)

@@ -1,0 +1,69 @@
+"""Outlier settings as they can be typed into a form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from raremine.brain.errors import RaremineError
+from raremine.operators.forms import Form
+
+SEARCHES = {"by size": None, "exact": True, "approximate": False}
+
+
+def add_settings(form: Form, methods: Sequence[str]) -> None:
+    """Asks for limits by method and for how neighbours are searched."""
+    form.texts(
+        "thresholds",
+        [f"{method} iqr 1.5" for method in methods]
+        + [f"{method} percentile 95" for method in methods],
+        description=(
+            "Limits of single methods instead of the share: a method, then "
+            "share, percentile or iqr (third quartile plus so many "
+            "interquartile ranges), then a number"
+        ),
+    )
+    form.choice(
+        "exact",
+        tuple(SEARCHES),
+        label="Neighbour search",
+        default="by size",
+        description=(
+            "By size: exact up to 20,000 objects, approximate (and linear in "
+            "their number) beyond"
+        ),
+    )
+
+
+def take_settings(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Takes the settings out of an operator's arguments.
+
+    Args:
+        arguments: the user's arguments; loses these settings
+
+    Returns:
+        ``thresholds`` and ``exact`` as the SDK takes them, where given
+
+    Raises:
+        RaremineError: if a threshold cannot be read
+    """
+    settings: dict[str, Any] = {}
+    if "thresholds" in arguments:
+        settings["thresholds"] = dict(
+            map(_threshold, arguments.pop("thresholds"))
+        )
+    if "exact" in arguments:
+        settings["exact"] = SEARCHES[arguments.pop("exact")]
+    return settings
+
+
+def _threshold(text: str) -> tuple[str, tuple[Any, ...]]:
+    words = text.replace(":", " ").replace(",", " ").split()
+    try:
+        method, kind, number = words
+        return method, (kind, float(number))
+    except ValueError:
+        raise RaremineError(
+            f"The threshold '{text}' cannot be read; write a method, a kind "
+            "and a number, such as 'knn iqr 1.5'."
+        ) from None
