@@ -13,7 +13,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from raremine.operators import OPERATORS
+from raremine.operators import OPERATORS, PANELS, VIEWERS
 
 PACKAGE_FOLDERS = ("brain", "operators")
 
@@ -83,9 +83,11 @@ def test_every_data_file_of_a_package_is_shipped(
 def test_the_manifest_lists_exactly_the_operators(repo_root: Path) -> None:
     # FiftyOne ignores what is missing on either side without a word.
     manifest = yaml.safe_load((repo_root / "fiftyone.yml").read_text())
-    names = [operator().config.name for operator in OPERATORS]
+    names = [o().config.name for o in (*OPERATORS, *VIEWERS)]
+    panels = [panel().config.name for panel in PANELS]
     assert manifest["operators"] == names
-    assert len(set(names)) == len(names)
+    assert manifest["panels"] == panels
+    assert len(set(names + panels)) == len(names + panels)
 
 
 def test_every_operator_file_is_registered(repo_root: Path) -> None:

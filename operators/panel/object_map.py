@@ -26,8 +26,9 @@ class ObjectMap(foo.Panel):
     """The map of objects, every camera coloured.
 
     State: ``brain_key`` and ``color_by`` are what the user chose, ``maps``
-    and ``colors`` what there is to choose from, ``layout`` and ``note`` go
-    with the drawn traces (data ``map``), ``problem`` is why there are none.
+    and ``colors`` what there is to choose from, ``drawn`` the choice that
+    the traces (data ``map``), ``layout`` and ``note`` belong to, ``problem``
+    is why there are none.
     """
 
     @property
@@ -56,13 +57,11 @@ class ObjectMap(foo.Panel):
 
     def on_choose_map(self, ctx: Any) -> None:
         """Draws another map."""
-        ctx.panel.set_state("brain_key", ctx.params["value"])
-        self.draw(ctx)
+        self._choose(ctx, "brain_key")
 
     def on_choose_color(self, ctx: Any) -> None:
         """Colours the map by another column."""
-        ctx.panel.set_state("color_by", ctx.params["value"])
-        self.draw(ctx)
+        self._choose(ctx, "color_by")
 
     def on_lasso(self, ctx: Any) -> None:
         """Shows the crops of the objects inside a lasso or a box."""
@@ -91,11 +90,10 @@ class ObjectMap(foo.Panel):
             ctx.panel.set_state("problem", str(error))
             return
         ctx.panel.set_state("problem", None)
+        ctx.panel.set_state("drawn", self._choice(ctx))
         ctx.panel.set_state("note", map_plot.summary(colored))
         ctx.panel.set_state("layout", map_plot.layout(colored))
-        # When a drop-down changes, the App copies the drawn data into the
-        # state and would then mix old traces with new ones.
-        ctx.panel.set_state("map", None)
+        self._forget_copy(ctx)
         ctx.panel.set_data("map", map_plot.traces(colored))
 
     def render(self, ctx: Any) -> types.Property:
@@ -117,7 +115,28 @@ class ObjectMap(foo.Panel):
                 on_selected=self.on_lasso,
                 height=HEIGHT,
             )
-        return types.Property(panel, view=types.GridView(gap=1, padding=1))
+        space = {"container": {"sx": {"padding": "0.5rem 1rem"}}}
+        return types.Property(
+            panel, view=types.GridView(gap=1, componentsProps=space)
+        )
+
+    def _choose(self, ctx: Any, name: str) -> None:
+        ctx.panel.set_state(name, ctx.params["value"])
+        # The App also reports the choice that a drop-down begins with.
+        if self._choice(ctx) == ctx.panel.get_state("drawn"):
+            self._forget_copy(ctx)
+        else:
+            self.draw(ctx)
+
+    @staticmethod
+    def _choice(ctx: Any) -> list[Any]:
+        return [ctx.panel.get_state(n) for n in ("brain_key", "color_by")]
+
+    @staticmethod
+    def _forget_copy(ctx: Any) -> None:
+        # When a drop-down changes, the App copies the drawn data into the
+        # state, mixes old traces with new ones, and sends it with each call.
+        ctx.panel.set_state("map", None)
 
     def _controls(self, panel: types.Object, ctx: Any) -> None:
         row = panel.h_stack("controls", gap=2, align_y="center")

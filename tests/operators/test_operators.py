@@ -14,10 +14,11 @@ from fiftyone.operators.registry import OperatorRegistry
 import raremine.brain as rmb
 from raremine.brain.evaluation.report import MiningReport
 from raremine.brain.selection.result import Pick, Selection, Shortage
-from raremine.operators import OPERATORS
+from raremine.operators import OPERATORS, PANELS, VIEWERS
 
 PLUGIN = "@raremine/raremine"
 STAGES = [operator.stage for operator in OPERATORS]
+OTHERS = [other().config.name for other in (*VIEWERS, *PANELS)]
 
 # Parameters that operators offer and that are no keyword of the function:
 # parts of a recipe or of a model, and keywords passed through **kwargs.
@@ -61,7 +62,7 @@ def test_all_operators_are_registered_without_errors() -> None:
     registry = OperatorRegistry()
     ours = registry.list_operators(builtin=False)
     names = [o.name for o in ours if o.plugin_name == PLUGIN]
-    assert sorted(names) == sorted(STAGES)
+    assert sorted(names) == sorted(STAGES + OTHERS)
     assert registry.list_errors() == []
 
 
