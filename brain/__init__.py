@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "caption_objects",
+    "correct_objects",
     "detect_and_embed",
     "detect_objects",
     "embed_objects",
@@ -596,8 +597,11 @@ def map_objects(
 
 def caption_objects(
     samples: Any,
-    model: str | Captioner = "Qwen/Qwen2-VL-2B-Instruct",
+    model: str
+    | Mapping[str, Any]
+    | Captioner = "Qwen/Qwen2-VL-2B-Instruct",
     *,
+    served_model: str | None = None,
     field: str = "objects",
     candidates: str | Iterable[str] = "outliers",
     prompt: str = "default",
@@ -609,6 +613,11 @@ def caption_objects(
     max_new_tokens: int = 96,
     min_pixels: int | None = None,
     max_pixels: int | None = None,
+    concurrency: int = 16,
+    api_key_env: str = "OPENAI_API_KEY",
+    price_per_million_tokens: float | Sequence[float] | None = None,
+    estimate_only: bool = False,
+    retry: str | Iterable[str] | None = None,
     overwrite: bool = False,
     workers: int = 2,
     progress: ProgressArgument = None,
@@ -623,7 +632,10 @@ def caption_objects(
     Args:
         samples: any collection with objects
         model ("Qwen/Qwen2-VL-2B-Instruct"): hub id or local folder of an
-            image-text-to-text model, or any ``Captioner``
+            image-text-to-text model, address of an OpenAI-compatible server
+            (http://localhost:8000/v1), a dict with ``server`` and more
+            options of ``ServerCaptioner``, or any ``Captioner``
+        served_model (None): the model's name at a server, None = its only one
         field ("objects"): detections field
         candidates ("outliers"): "outliers", "outliers_or_rare" (also
             detector classes below 5 % of all objects), "all", or label ids
@@ -633,46 +645,62 @@ def caption_objects(
         hint (True): whether the prompt names the detector's class
         device (None): torch device, None = a GPU if there is one
         dtype (None): torch dtype, None = float16 on a GPU, else float32
-        batch_size (None): crops in one generation, None = chosen
+        batch_size (None): crops in one generation, None = chosen; at a
+            server the crops handed over at a time
         max_new_tokens (96): longest answer
         min_pixels (None): smallest image the processor makes
-        max_pixels (None): largest image the processor makes
+        max_pixels (None): largest image the processor makes or a server gets
+        concurrency (16): requests to a server under way at a time
+        api_key_env ("OPENAI_API_KEY"): environment variable with a server's
+            key; the key itself is never stored
+        price_per_million_tokens (None): for an estimate of a server's cost;
+            two numbers = of the prompt's and of the answer's tokens
+        estimate_only (False): stop after the first batch and tell what all
+            will take
+        retry (None): statuses to ask for again, of failed, refused and
+            unparsable; None = all of them
         overwrite (False): redo captions that are ok
         workers (2): decoding threads
         progress (None): None, a bool, or a function (done, total, label)
 
     Returns:
         summary with ``objects``, ``status`` (counts by status), ``skipped``,
-        ``failures``, ``failed`` and ``seconds``
+        ``failures``, ``failed`` and ``seconds``; from a server also
+        ``estimate`` (crops, seconds, tokens, cost, told by the first batch)
+        and ``usage`` (tokens and cost of this run)
 
     Raises:
-        ModelError: if the model is absent or of another kind
+        ModelError: if the model is absent or of another kind, or a server
+            refuses the key, lacks the model or has stopped answering
         MissingStageError: if candidates need outliers and none were scored
     """
     from raremine.brain.captions.stage import caption
-    from raremine.brain.models.huggingface_captioner import (
-        HuggingFaceCaptioner,
-    )
+    from raremine.brain.models.loading import captioner_factory
 
-    if isinstance(model, (str, Path)):
-        model = HuggingFaceCaptioner(
-            str(model),
-            device=device,
-            dtype=dtype,
-            batch_size=batch_size,
-            max_new_tokens=max_new_tokens,
-            min_pixels=min_pixels,
-            max_pixels=max_pixels,
-        )
+    make = captioner_factory(
+        model,
+        served_model,
+        device=device,
+        dtype=dtype,
+        batch_size=batch_size,
+        max_new_tokens=max_new_tokens,
+        min_pixels=min_pixels,
+        max_pixels=max_pixels,
+        concurrency=concurrency,
+        api_key_env=api_key_env,
+    )
     return caption(
         samples,
-        model,
+        make(),
         field=field,
         candidates=candidates,
         prompt=prompt,
         padding=padding,
         hint=hint,
         overwrite=overwrite,
+        retry=retry,
+        price_per_million_tokens=price_per_million_tokens,
+        estimate_only=estimate_only,
         workers=workers,
         progress=progress,
     )
@@ -744,6 +772,53 @@ def match_concepts(
         only_captioned=only_captioned,
         trust_detector=trust_detector,
         group_threshold=group_threshold,
+    )
+
+
+def correct_objects(
+    samples: Any,
+    concept: str | None = None,
+    *,
+    group: str | None = None,
+    labels: Iterable[str] | None = None,
+    field: str = "objects",
+    vocabulary: Any = None,
+    clear: bool = False,
+) -> dict[str, Any]:
+    """Sets the concept or group of objects by hand.
+
+    ``match_concepts`` never overwrites it: such objects have
+    ``concept_source`` "human", all others "evidence".
+
+    Args:
+        samples: the objects: a patches view or any collection of them
+        concept (None): what they are
+        group (None): common, rare or target; None = the concept's
+        labels (None): ids of the only labels to correct
+        field ("objects"): detections field
+        vocabulary (None): as for ``match_concepts``, None = that of the last
+            match
+        clear (False): take earlier corrections back instead; the next
+            ``match_concepts`` decides again
+
+    Returns:
+        summary with ``objects`` and ``corrected_in_all``
+
+    Raises:
+        MissingStageError: if there are no objects
+        RaremineError: if the concept or group is unknown, neither is given,
+            or a label is not there; nothing is changed then
+    """
+    from raremine.brain.concepts.correction import correct
+
+    return correct(
+        samples,
+        concept,
+        group=group,
+        labels=labels,
+        field=field,
+        vocabulary=vocabulary,
+        clear=clear,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from raremine.operators.caption_objects import CaptionObjects
+from raremine.operators.correct_objects import CorrectObjects
 from raremine.operators.detect_and_embed import DetectAndEmbed
 from raremine.operators.detect_objects import DetectObjects
 from raremine.operators.embed_objects import EmbedObjects
@@ -32,6 +33,7 @@ OPERATORS = (
     MapObjects,
     CaptionObjects,
     MatchConcepts,
+    CorrectObjects,
     ScoreNovelty,
     RankPareto,
     SelectFrames,

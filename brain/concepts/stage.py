@@ -17,6 +17,11 @@ from raremine.brain.columns import (
     resolve,
     write_objects,
 )
+from raremine.brain.concepts.correction import (
+    BY_EVIDENCE,
+    CORRECTION_COLUMNS,
+    apply_corrections,
+)
 from raremine.brain.concepts.matcher import (
     Match,
     detector_evidence,
@@ -34,7 +39,7 @@ from raremine.brain.crop_vectors import vectors_of
 from raremine.brain.errors import MissingStageError, RaremineError
 from raremine.brain.frames import write_frame_summary
 from raremine.brain.models.protocols import Embedder
-from raremine.brain.objects import ObjectTable
+from raremine.brain.objects import ObjectTable, object_array
 from raremine.brain.runs import check_key, record_run
 from raremine.brain.summary import StageSummary
 
@@ -50,6 +55,7 @@ COLUMN_TYPES: dict[str, type[fof.Field]] = {
     "target_score": fof.FloatField,
     "rare_score": fof.FloatField,
     "reason": fof.StringField,
+    "concept_source": fof.StringField,
 }
 
 FRAME_FIELDS = ("mining_group", "target_concepts", "mining_score")
@@ -130,6 +136,11 @@ def match_objects(
         and evidence == "both"
         and weighting == "calibrated",
     )
+    columns["concept_source"] = [
+        BY_EVIDENCE if name else None for name in columns["concept"]
+    ]
+    columns = {name: object_array(values) for name, values in columns.items()}
+    by_hand = apply_corrections(columns, table, groups)
     declare_columns(dataset, field, COLUMN_TYPES)
     write_objects(dataset, field, table, columns)
     write_frame_summary(dataset, field)
@@ -162,6 +173,7 @@ def match_objects(
         **counts,
         ambiguous=sum(map(bool, columns["ambiguous"])),
         named_by_caption=int((named >= 0).sum()),
+        by_hand=by_hand,
     )
     return summary.to_dict()
 
@@ -183,6 +195,7 @@ def _read(scope: Scope, field: str) -> ObjectTable:
             "caption_status",
             "outlier_by",
             "outlier_score",
+            *CORRECTION_COLUMNS,
         ],
     )
 
