@@ -124,9 +124,13 @@ def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     raise RuntimeError(f"The App's server did not start. Its log:\n{tail}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A headless Chromium; without one the tests are skipped."""
+    """A headless Chromium; without one the tests are skipped.
+
+    It ends with the module: as long as Playwright's event loop runs in this
+    thread, FiftyOne would hand other tests tasks instead of results.
+    """
     api = pytest.importorskip(
         "playwright.sync_api", reason="needs the package playwright"
     )
