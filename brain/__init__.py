@@ -652,7 +652,7 @@ def caption_objects(
         max_pixels (None): largest image the processor makes or a server gets
         concurrency (16): requests to a server under way at a time
         api_key_env ("OPENAI_API_KEY"): environment variable with a server's
-            key; the key itself is never stored
+            key, "" = none; the key itself is never stored
         price_per_million_tokens (None): for an estimate of a server's cost;
             two numbers = of the prompt's and of the answer's tokens
         estimate_only (False): stop after the first batch and tell what all

@@ -37,6 +37,19 @@ _DECLINES = re.compile(
 """What it declines to do, wherever it stands. A bare "unable to" may well
 describe the object: "a person unable to walk, in a wheelchair"."""
 
+LONGEST_RAW = 20_000
+LONGEST_TEXT = 2_000
+LONGEST_KEYWORD = 80
+MOST_KEYWORDS = 20
+"""Characters, and keywords, that are kept: a model that runs wild must not
+fill a sample's document, which the database limits to 16 MB."""
+
+_UNSEEN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
+)
+"""Control characters, which a terminal obeys, and marks that make a text
+read in another order than it is stored."""
+
 _FENCE = re.compile(r"^```[a-z]*\s*|\s*```$")
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 
@@ -70,14 +83,29 @@ def parse_answer(raw: str, prompt: str) -> Caption:
     Returns:
         a ``Caption``; text in an answer is data and is never acted upon
     """
-    text = raw.strip()
+    text = storable(raw).strip()
     if not text:
         return Caption("failed", reason="the model answered nothing")
     if prompt == "default":
         return _parse_json(text)
     if is_refusal(text):
-        return Caption("refused", reason=text[:200])
-    return Caption("ok", text=text, answer_class=exact_class(text))
+        return Caption("refused", reason=cleaned(text)[:200])
+    return Caption("ok", text=cleaned(text), answer_class=exact_class(text))
+
+
+def storable(raw: str) -> str:
+    """Returns a text that the database and any file can take.
+
+    JSON can spell half a surrogate pair, which no UTF-8 can hold.
+    """
+    text = raw[:LONGEST_RAW]
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def cleaned(text: str) -> str:
+    """Returns a text on one line, without control characters."""
+    seen = _UNSEEN.sub(" ", storable(text))
+    return " ".join(seen.split())[:LONGEST_TEXT]
 
 
 def is_refusal(text: str) -> bool:
@@ -99,10 +127,12 @@ def _parse_json(text: str) -> Caption:
     body = _FENCE.sub("", text).strip()
     try:
         answer = json.loads(body)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
+        # also numbers and nestings beyond what Python reads
         if is_refusal(text):
-            return Caption("refused", reason=text[:200])
-        return Caption("unparsable", reason=f"no JSON: {error.msg}")
+            return Caption("refused", reason=cleaned(text)[:200])
+        told = getattr(error, "msg", None) or type(error).__name__
+        return Caption("unparsable", reason=f"no JSON: {told}")
     if not isinstance(answer, dict):
         return Caption("unparsable", reason="JSON, but no object")
     name = answer.get("class")
@@ -112,10 +142,10 @@ def _parse_json(text: str) -> Caption:
             "unparsable", reason="JSON lacks class or description as text"
         )
     if is_refusal(description):
-        return Caption("refused", reason=description[:200])
+        return Caption("refused", reason=cleaned(description)[:200])
     return Caption(
         "ok",
-        text=description.strip() or name,
+        text=cleaned(description) or cleaned(name),
         answer_class=exact_class(name),
         keywords=_keywords(answer.get("keywords")),
     )
@@ -124,5 +154,9 @@ def _parse_json(text: str) -> Caption:
 def _keywords(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         return ()
-    words = (_EDGES.sub("", w).lower() for w in value if isinstance(w, str))
-    return tuple(dict.fromkeys(w for w in words if w))
+    words = (
+        _EDGES.sub("", cleaned(w)).lower()
+        for w in value
+        if isinstance(w, str) and len(w) <= LONGEST_KEYWORD
+    )
+    return tuple(dict.fromkeys(w for w in words if w))[:MOST_KEYWORDS]

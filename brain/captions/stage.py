@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+import time
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import fiftyone as fo
 import fiftyone.core.fields as fof
 import numpy as np
 
-from raremine.brain.captions.parsing import Caption, parse_answer
+from raremine.brain.captions import asking
+from raremine.brain.captions.candidates import candidate_rows, finished_rows
+from raremine.brain.captions.estimate import Price, Usage, in_words
+from raremine.brain.captions.parsing import Caption, storable
 from raremine.brain.captions.prompts import build_prompt
 from raremine.brain.columns import (
     Scope,
@@ -20,7 +25,7 @@ from raremine.brain.columns import (
     write_objects,
 )
 from raremine.brain.errors import MissingStageError, RaremineError
-from raremine.brain.models.protocols import Captioner
+from raremine.brain.models.protocols import AnsweringCaptioner, Captioner
 from raremine.brain.objects import ObjectTable
 from raremine.brain.progress import Progress, ProgressArgument
 from raremine.brain.runs import check_key, record_run, run_params
@@ -31,12 +36,7 @@ CHUNK = 256
 """Rows held back at most. Captions are written after each batch, since a
 generation costs far more than a write; this bounds those without a crop."""
 
-SORTED_BATCHES = 8
-"""Batches of crops held at a time to sort them by size, so that a batch's
-crops cost about the same number of visual tokens and little is padding."""
-
-RARE_SHARE = 0.05
-"""A detector class below this share of all objects counts as rare."""
+_log = logging.getLogger(__name__)
 
 COLUMNS = (
     "caption",
@@ -59,14 +59,18 @@ def caption(
     padding: float = 0.1,
     hint: bool = True,
     overwrite: bool = False,
+    retry: str | Iterable[str] | None = None,
+    price_per_million_tokens: Price = None,
+    estimate_only: bool = False,
     workers: int = 2,
     progress: ProgressArgument = None,
 ) -> dict[str, Any]:
-    """Captions every candidate whose caption is not ok yet.
+    """Captions every candidate whose status is to be asked for again.
 
     See :func:`raremine.brain.caption_objects`.
     """
     summary = StageSummary("caption_objects")
+    usage = Usage(price_per_million_tokens)
     build_prompt(prompt, "car")
     scope = resolve(samples, field)
     dataset = scope.dataset
@@ -91,11 +95,17 @@ def caption(
     check_key(dataset, run_key, "captions")
     changed = _check_model(scope, field, run_key, params, overwrite)
     status = table["caption_status"]
-    done = chosen & (status == "ok") & (not overwrite)
+    done = chosen & finished_rows(table, retry) & (not overwrite)
     todo = table.take(chosen & ~done)
+    if isinstance(captioner, AnsweringCaptioner) and len(todo):
+        # before anything is written: a wrong key or address changes nothing
+        as_json = prompt == "default"
+        captioner.prepare(asking.ANSWER_SCHEMA if as_json else None)
     _declare(dataset, field)
+    # the address does not decide a caption, so it is no part of the settings
+    server = getattr(captioner, "base_url", None)
     # first, so that a rerun after a kill knows what made the part it finds
-    _record(dataset, run_key, field, params, {})
+    _record(dataset, run_key, field, params, {}, server)
     kept = (status == "ok") & (not changed)
     never = table.take(~chosen & ~kept & (status != "skipped"))
     blank = {name: [None] * len(never) for name in COLUMNS}
@@ -127,79 +137,41 @@ def caption(
     def no_crop(row: int, path: str, reason: str) -> None:
         finish(row, "", Caption("failed", reason=f"{path}: {reason}"))
 
+    estimate: dict[str, Any] = {}
     with Progress(len(todo), "Captioning objects", progress) as bar:
         batches = crop_batches(
             image_objects(scope, todo),
-            captioner.batch_size * SORTED_BATCHES,
+            asking.held_crops(captioner),
             padding=padding,
             on_failure=no_crop,
             workers=workers,
         )
-        for batch in _similar_size(batches, captioner.batch_size):
+        for batch in asking.split_batches(batches, captioner):
             prompts = [
                 build_prompt(prompt, todo["label"][row] if hint else None)
                 for row, _ in batch
             ]
-            answers = _ask(captioner, [crop for _, crop in batch], prompts)
-            for (row, _), (raw, error) in zip(
-                batch, answers, strict=True
-            ):
-                finish(
-                    row,
-                    raw,
-                    Caption("failed", reason=error)
-                    if error
-                    else parse_answer(raw, prompt),
-                )
+            start = time.perf_counter()
+            answers = asking.ask(
+                captioner, [crop for _, crop in batch], prompts
+            )
+            usage.add(answers, time.perf_counter() - start)
+            for (row, _), answer in zip(batch, answers, strict=True):
+                raw = storable(answer.text)
+                finish(row, raw, asking.read(answer, prompt))
             flush()
             bar.add(len(batch))
+            if not estimate:
+                estimate = usage.estimate(len(todo))
+                _log.info("Captions of %s", in_words(estimate))
+            if estimate_only:
+                break
         flush()
-    _record(dataset, run_key, field, params, counts)
+    _record(dataset, run_key, field, params, counts, server)
     summary.count(objects=len(todo), skipped=int(done.sum()), status=counts)
+    if "prompt_tokens" in estimate or estimate_only:
+        summary.count(estimate=estimate, usage=usage.total())
     return summary.to_dict()
-
-
-def candidate_rows(
-    table: ObjectTable, candidates: str | Iterable[str]
-) -> np.ndarray:
-    """Returns which objects to caption.
-
-    Args:
-        table: objects with ``outlier`` and ``label``
-        candidates: "outliers", "outliers_or_rare" (also detector classes
-            below 5 % of all objects), "all", or label ids
-
-    Returns:
-        (n,) bool
-
-    Raises:
-        RaremineError: if the choice is unknown
-        MissingStageError: if outliers are asked for and none were scored
-    """
-    n = len(table)
-    if candidates == "all":
-        return np.ones(n, dtype=bool)
-    if not isinstance(candidates, str):
-        wanted = {str(i) for i in candidates}
-        return np.array([i in wanted for i in table.label_id], dtype=bool)
-    if candidates not in ("outliers", "outliers_or_rare"):
-        raise RaremineError(
-            f"Unknown candidates '{candidates}'; choose 'outliers', "
-            "'outliers_or_rare', 'all', or pass label ids."
-        )
-    flags = table["outlier"]
-    if n and not any(isinstance(flag, bool) for flag in flags):
-        raise MissingStageError(
-            "No object has an outlier flag yet; run score_outliers first, or "
-            "pass candidates='all'."
-        )
-    chosen = np.array([flag is True for flag in flags], dtype=bool)
-    if candidates == "outliers_or_rare" and n:
-        _, inverse, counts = np.unique(
-            table["label"].astype(str), return_inverse=True, return_counts=True
-        )
-        chosen |= (counts / n < RARE_SHARE)[inverse]
-    return chosen
 
 
 def _check_model(
@@ -212,6 +184,8 @@ def _check_model(
     """Returns whether earlier captions were made with other settings."""
     dataset = scope.dataset
     recorded = run_params(dataset, key)
+    if recorded is not None:
+        recorded.pop("server", None)
     if recorded is None or recorded == params:
         return False
     changed = sorted(k for k in params if params[k] != recorded.get(k))
@@ -244,6 +218,7 @@ def _record(
     field: str,
     params: dict[str, Any],
     counts: dict[str, int],
+    server: str | None,
 ) -> None:
     root = f"{field}.detections"
     record_run(
@@ -252,7 +227,7 @@ def _record(
         "captions",
         field=field,
         fields=[f"{root}.{name}" for name in COLUMNS],
-        params=params,
+        params={**params, "server": server} if server else params,
         results={"status": counts},
     )
 
@@ -262,33 +237,6 @@ def _declare(dataset: fo.Dataset, field: str) -> None:
     declare_columns(
         dataset, field, {**types, "caption_keywords": fof.ListField}
     )
-
-
-def _similar_size(
-    batches: Iterator[list[tuple[int, np.ndarray]]], size: int
-) -> Iterator[list[tuple[int, np.ndarray]]]:
-    for batch in batches:
-        batch.sort(key=lambda item: item[1].shape[0] * item[1].shape[1])
-        for start in range(0, len(batch), size):
-            yield batch[start : start + size]
-
-
-def _ask(
-    captioner: Captioner, crops: Sequence[np.ndarray], prompts: Sequence[str]
-) -> list[tuple[str, str | None]]:
-    """Returns (answer, error) per crop; one bad crop costs only itself."""
-    try:
-        answers = captioner.caption(crops, prompts)
-        if len(answers) != len(crops):
-            raise ValueError(f"{len(answers)} answers for {len(crops)} crops")
-        return [(str(answer), None) for answer in answers]
-    except Exception as error:
-        if len(crops) == 1:
-            return [("", f"{type(error).__name__}: {error}")]
-    out: list[tuple[str, str | None]] = []
-    for crop, prompt in zip(crops, prompts, strict=True):
-        out += _ask(captioner, [crop], [prompt])
-    return out
 
 
 def _write(

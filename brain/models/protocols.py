@@ -6,7 +6,7 @@ keeps one of these contracts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -108,4 +108,41 @@ class Captioner(Protocol):
 
     def identity(self) -> dict[str, Any]:
         """Returns what makes this model's results: names, hashes, settings."""
+        ...
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of one question to a captioner.
+
+    Attributes:
+        text (""): what the model wrote
+        error (None): why there is no answer; the other crops have theirs
+        refusal (None): the model's refusal, where it says so apart
+        cut_off (False): whether the answer stopped at the longest allowed
+        tokens (None): how many the prompt and the answer had, if known
+    """
+
+    text: str = ""
+    error: str | None = None
+    refusal: str | None = None
+    cut_off: bool = False
+    tokens: tuple[int, int] | None = None
+
+
+@runtime_checkable
+class AnsweringCaptioner(Captioner, Protocol):
+    """A captioner that answers many crops at a time, each on its own.
+
+    A ``ModelError`` says that no crop can be answered, and ends the run.
+    """
+
+    def prepare(self, schema: Mapping[str, Any] | None = None) -> None:
+        """Checks that questions can be asked; JSON schema of the answers."""
+        ...
+
+    def ask(
+        self, crops: Sequence[np.ndarray], prompts: Sequence[str]
+    ) -> list[Answer]:
+        """Answers one prompt a crop; one bad crop costs only itself."""
         ...
