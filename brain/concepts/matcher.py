@@ -97,17 +97,22 @@ def term_vectors(
         a ``TermVectors``
     """
     assert callable(embed_texts)
-    terms: list[str] = []
+    texts: list[str] = []
+    term: list[int] = []
     concept: list[int] = []
     for number, item in enumerate(vocabulary.concepts):
-        terms += item.terms
-        concept += [number] * len(item.terms)
-    forms = vocabulary.templates if templates else ("{}",)
-    texts = [form.format(term) for term in terms for form in forms]
+        forms = (item.templates or vocabulary.templates) if templates else ()
+        for word in item.terms:
+            sentences = [form.format(word) for form in forms or ("{}",)]
+            texts += sentences
+            term += [len(concept)] * len(sentences)
+            concept.append(number)
     vectors = np.asarray(embed_texts(texts), np.float64)
-    mean = vectors.reshape(len(terms), len(forms), -1).mean(axis=1)
+    total = np.zeros((len(concept), vectors.shape[1]))
+    # the mean's length is of no interest, so the sum will do
+    np.add.at(total, term, vectors)
     return TermVectors(
-        unit_rows(mean).astype(np.float32),
+        unit_rows(total).astype(np.float32),
         np.array(concept, dtype=np.int64),
         len(vocabulary.concepts),
     )

@@ -13,7 +13,11 @@ GROUPS = ("common", "rare", "target")
 
 SHIPPED = {"driving": "driving.yml", "paper": "paper.yml"}
 
-_KEYS = {"name", "group", "nuscenes", "synonyms", "fine"}
+_KEYS = {"name", "group", "nuscenes", "synonyms", "fine", "templates"}
+_TOP_KEYS = {"concepts", "templates"}
+
+Place = tuple[str | int, ...]
+"""Keys and numbers that lead to a value of a YAML file."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +29,14 @@ class Concept:
         group: "common", "rare" or "target"
         nuscenes: nuScenes detection class, None if it is none of the ten
         terms: the name, its synonyms and its fine terms
+        templates: its own, each with one ``{}``; none = the vocabulary's
     """
 
     name: str
     group: str
     nuscenes: str | None
     terms: tuple[str, ...]
+    templates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,7 @@ def load_vocabulary(
     if isinstance(source, Vocabulary):
         return source
     if isinstance(source, Mapping):
-        return _build(dict(source), "the given vocabulary", {})
+        return _Reader("the given vocabulary", {}).build(dict(source))
     name = "driving" if source is None else str(source)
     path = (
         Path(__file__).with_name(SHIPPED[name])
@@ -126,10 +132,11 @@ def load_vocabulary(
             f"{', '.join(SHIPPED)}."
         )
     data, lines = _read(path)
-    return _build(data, path.name, lines)
+    return _Reader(path.name, lines).build(data)
 
 
-def _read(path: Path) -> tuple[Any, dict[int, int]]:
+def _read(path: Path) -> tuple[Any, dict[Place, int]]:
+    """Returns what a file holds and the line of each of its values."""
     import yaml
 
     try:
@@ -138,6 +145,30 @@ def _read(path: Path) -> tuple[Any, dict[int, int]]:
         raise VocabularyError(
             f"{path.name}: not a UTF-8 text file; pass a YAML file."
         ) from error
+    lines: dict[Place, int] = {}
+    seen: set[int] = set()
+
+    def note(node: Any, place: Place) -> None:
+        lines.setdefault(place, node.start_mark.line + 1)
+        if id(node) in seen:
+            # an alias, which may even stand inside of what it names
+            return
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            for number, item in enumerate(node.value):
+                note(item, (*place, number))
+        elif isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                inner = (*place, str(key.value))
+                if inner in lines:
+                    raise VocabularyError(
+                        f"{path.name}, line {key.start_mark.line + 1}: "
+                        f"'{key.value}' stands here a second time; YAML "
+                        "would keep the last only."
+                    )
+                lines[inner] = key.start_mark.line + 1
+                note(value, inner)
+
     try:
         data = yaml.safe_load(text)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -148,93 +179,137 @@ def _read(path: Path) -> tuple[Any, dict[int, int]]:
         raise VocabularyError(
             f"{path.name}{where}: not valid YAML ({problem})."
         ) from error
-    lines: dict[int, int] = {}
-    for key, value in getattr(root, "value", None) or []:
-        if getattr(key, "value", None) == "concepts" and isinstance(
-            value, yaml.SequenceNode
-        ):
-            for number, item in enumerate(value.value):
-                lines[number] = item.start_mark.line + 1
+    if root is not None:
+        note(root, ())
     return data, lines
 
 
-def _build(data: Any, source: str, lines: Mapping[int, int]) -> Vocabulary:
-    if not isinstance(data, dict) or not isinstance(
-        data.get("concepts"), list
-    ):
-        raise VocabularyError(
-            f"{source}: expected a mapping with a list 'concepts'."
-        )
-    templates = data.get("templates") or ["{}"]
-    if not isinstance(templates, list):
-        raise VocabularyError(
-            f"{source}: 'templates' must be a list of texts."
-        )
-    for template in templates:
-        if not isinstance(template, str) or template.count("{}") != 1:
-            raise VocabularyError(
-                f"{source}: template {template!r} must hold {{}} once."
+class _Reader:
+    """Turns plain data into a vocabulary, telling where a mistake is."""
+
+    def __init__(self, source: str, lines: Mapping[Place, int]) -> None:
+        self._source = source
+        self._lines = lines
+
+    def build(self, data: Any) -> Vocabulary:
+        """Builds the vocabulary."""
+        if not isinstance(data, dict) or not isinstance(
+            data.get("concepts"), list
+        ):
+            raise self._error(
+                ("concepts",), "expected a mapping with a list 'concepts'."
             )
-    concepts = []
-    taken: dict[str, str] = {}
-    for number, item in enumerate(data["concepts"]):
-        at = f"{source}, line {lines[number]}" if number in lines else source
-        concept = _concept(item, at)
-        for term in concept.terms:
-            if term in taken:
-                raise VocabularyError(
-                    f"{at}: '{term}' of concept '{concept.name}' already "
-                    f"belongs to '{taken[term]}'; a term can name one "
-                    "concept only."
+        self._check_keys(data, _TOP_KEYS, (), "the vocabulary")
+        templates = self._templates(data, (), "") or ("{}",)
+        concepts = []
+        taken: dict[str, str] = {}
+        for number, item in enumerate(data["concepts"]):
+            concept, places = self._concept(item, ("concepts", number))
+            for term in concept.terms:
+                if term in taken:
+                    raise self._error(
+                        places[term],
+                        f"'{term}' of concept '{concept.name}' already "
+                        f"belongs to '{taken[term]}'; a term can name one "
+                        "concept only.",
+                    )
+                taken[term] = concept.name
+            concepts.append(concept)
+        if len(concepts) < 2:
+            raise self._error(
+                ("concepts",), "a vocabulary needs at least two concepts."
+            )
+        return Vocabulary(tuple(concepts), templates, self._source)
+
+    def _concept(
+        self, item: Any, place: Place
+    ) -> tuple[Concept, dict[str, Place]]:
+        """Returns a concept and where each of its terms stands."""
+        if not isinstance(item, dict) or not isinstance(item.get("name"), str):
+            raise self._error(place, "a concept needs a 'name'.")
+        name = item["name"]
+        self._check_keys(item, _KEYS, place, f"concept '{name}'")
+        group = item.get("group", "rare")
+        if group not in GROUPS:
+            raise self._error(
+                (*place, "group"),
+                f"concept '{name}' has group {group!r}; choose "
+                f"{', '.join(GROUPS)}.",
+            )
+        terms: list[tuple[str, Place]] = [(name, (*place, "name"))]
+        for key in ("synonyms", "fine"):
+            values = self._texts(item, key, place, f" of concept '{name}'")
+            terms += [
+                (value, (*place, key, at)) for at, value in enumerate(values)
+            ]
+        nuscenes = item.get("nuscenes")
+        if nuscenes is not None and not isinstance(nuscenes, str):
+            raise self._error(
+                (*place, "nuscenes"),
+                f"'nuscenes' of concept '{name}' must be the name of one "
+                "nuScenes class.",
+            )
+        places: dict[str, Place] = {}
+        for term, at in terms:
+            if not normalize(term):
+                raise self._error(
+                    at, f"concept '{name}' has a blank name or term."
                 )
-            taken[term] = concept.name
-        concepts.append(concept)
-    if len(concepts) < 2:
-        raise VocabularyError(
-            f"{source}: a vocabulary needs at least two concepts."
+            places.setdefault(normalize(term), at)
+        concept = Concept(
+            normalize(name),
+            group,
+            nuscenes,
+            tuple(places),
+            self._templates(item, place, f" of concept '{name}'"),
         )
-    return Vocabulary(tuple(concepts), tuple(templates), source)
+        return concept, places
 
+    def _templates(
+        self, item: Mapping[str, Any], place: Place, owner: str
+    ) -> tuple[str, ...]:
+        templates = self._texts(item, "templates", place, owner)
+        for at, template in enumerate(templates):
+            if template.count("{}") != 1:
+                raise self._error(
+                    (*place, "templates", at),
+                    f"template {template!r}{owner} must hold {{}} once.",
+                )
+        return tuple(templates)
 
-def _concept(item: Any, at: str) -> Concept:
-    if not isinstance(item, dict) or not isinstance(item.get("name"), str):
-        raise VocabularyError(f"{at}: a concept needs a 'name'.")
-    unknown = sorted(set(item) - _KEYS)
-    if unknown:
-        raise VocabularyError(
-            f"{at}: concept '{item['name']}' has unknown key "
-            f"{', '.join(unknown)}; known are {', '.join(sorted(_KEYS))}."
-        )
-    group = item.get("group", "rare")
-    if group not in GROUPS:
-        raise VocabularyError(
-            f"{at}: concept '{item['name']}' has group {group!r}; choose "
-            f"{', '.join(GROUPS)}."
-        )
-    terms = [item["name"]]
-    for key in ("synonyms", "fine"):
+    def _texts(
+        self, item: Mapping[str, Any], key: str, place: Place, owner: str
+    ) -> list[str]:
         values = item.get(key) or []
         if not isinstance(values, list) or not all(
-            isinstance(v, str) for v in values
+            isinstance(value, str) for value in values
         ):
-            raise VocabularyError(
-                f"{at}: '{key}' of concept '{item['name']}' must be a list "
-                "of texts."
+            raise self._error(
+                (*place, key), f"'{key}'{owner} must be a list of texts."
             )
-        terms += values
-    nuscenes = item.get("nuscenes")
-    if nuscenes is not None and not isinstance(nuscenes, str):
-        raise VocabularyError(
-            f"{at}: 'nuscenes' of concept '{item['name']}' must be the name "
-            "of one nuScenes class."
-        )
-    if not all(normalize(term) for term in terms):
-        raise VocabularyError(
-            f"{at}: concept '{item['name']}' has a blank name or term."
-        )
-    return Concept(
-        normalize(item["name"]),
-        group,
-        nuscenes,
-        tuple(dict.fromkeys(normalize(t) for t in terms)),
-    )
+        return values
+
+    def _check_keys(
+        self,
+        item: Mapping[str, Any],
+        known: set[str],
+        place: Place,
+        owner: str,
+    ) -> None:
+        unknown = sorted(str(key) for key in set(item) - known)
+        if unknown:
+            raise self._error(
+                (*place, unknown[0]),
+                f"{owner} has unknown key {', '.join(unknown)}; known are "
+                f"{', '.join(sorted(known))}.",
+            )
+
+    def _error(self, place: Place, problem: str) -> VocabularyError:
+        """Returns an error that names the line of a value, or near it."""
+        for end in range(len(place), 0, -1):
+            if place[:end] in self._lines:
+                line = self._lines[place[:end]]
+                return VocabularyError(
+                    f"{self._source}, line {line}: {problem}"
+                )
+        return VocabularyError(f"{self._source}: {problem}")

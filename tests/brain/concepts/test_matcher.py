@@ -273,3 +273,34 @@ def test_rows_of_length_one_and_softmax() -> None:
     rows = unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]]))
     np.testing.assert_allclose(rows, [[0.6, 0.8], [0, 0]])
     np.testing.assert_allclose(softmax(np.array([[1000.0, 1000.0]])), 0.5)
+
+
+def test_a_concept_may_have_templates_of_its_own() -> None:
+    words = load_vocabulary(
+        {
+            "templates": ["a {}", "the {}"],
+            "concepts": [
+                {"name": "car", "fine": ["van"]},
+                {"name": "debris", "templates": ["{} lying on the road"]},
+            ],
+        }
+    )
+    asked: list[str] = []
+
+    def embed(texts: list[str]) -> np.ndarray:
+        asked.extend(texts)
+        # each text has an axis of its own
+        return np.eye(len(texts), dtype=np.float32)
+
+    terms = term_vectors(words, embed)
+    assert asked == [
+        *("a car", "the car", "a van", "the van"),
+        "debris lying on the road",
+    ]
+    half = np.sqrt(0.5)
+    expected = [[half, half, 0, 0, 0], [0, 0, half, half, 0], [0, 0, 0, 0, 1]]
+    np.testing.assert_allclose(terms.vectors, expected, rtol=1e-6)
+    assert terms.concept.tolist() == [0, 0, 1]
+    asked.clear()
+    term_vectors(words, embed, templates=False)
+    assert asked == ["car", "van", "debris"]

@@ -137,11 +137,36 @@ GOOD = "- {name: car, group: common}\n"
         ),
         (
             f"templates: ['a photo']\nconcepts:\n{GOOD}- {{name: tram}}",
-            r"template 'a photo' must hold \{\} once",
+            r"line 1: template 'a photo' must hold \{\} once",
         ),
         (
             f"templates: 'a {{}}'\nconcepts:\n{GOOD}- {{name: tram}}",
-            "'templates' must be a list",
+            "line 1: 'templates' must be a list",
+        ),
+        (
+            "templates:\n- 'a {}'\n- 'the {} or {}'\nconcepts: []",
+            r"line 3: template 'the \{\} or \{\}' must hold",
+        ),
+        (
+            f"concepts:\n{GOOD}- name: tram\n  group: rare\n"
+            "  fine:\n  - trolley\n  - car\n",
+            "line 7: 'car' of concept 'tram' already belongs to 'car'",
+        ),
+        (
+            f"concepts:\n{GOOD}- name: tram\n  group: odd\n",
+            "line 4: concept 'tram' has group 'odd'",
+        ),
+        (
+            f"concepts:\n{GOOD}- name: tram\n  templates: ['a tram']\n",
+            r"line 4: template 'a tram' of concept 'tram' must hold \{\}",
+        ),
+        (
+            f"concepts:\n{GOOD}- name: tram\n  fine: [a]\n  fine: [b]\n",
+            "line 5: 'fine' stands here a second time",
+        ),
+        (
+            f"concepts:\n{GOOD}- name: tram\nconcept: []\n",
+            "line 4: the vocabulary has unknown key concept",
         ),
     ],
 )
@@ -160,4 +185,17 @@ def test_a_file_that_is_no_text_or_not_there(tmp_path: Path) -> None:
         load_vocabulary(path)
     path.write_bytes(b"concepts: [\xff\xfe]")
     with pytest.raises(VocabularyError, match="not a UTF-8 text file"):
+        load_vocabulary(path)
+
+
+def test_aliases_are_followed_once(tmp_path: Path) -> None:
+    path = tmp_path / "words.yml"
+    path.write_text(
+        "templates: &t ['a {}']\nconcepts:\n- {name: car, templates: *t}\n"
+        "- {name: tram, templates: *t}\n"
+    )
+    words = load_vocabulary(path)
+    assert [c.templates for c in words.concepts] == [("a {}",)] * 2
+    path.write_text(f"concepts:\n{GOOD}- {{name: tram, fine: &f [*f]}}\n")
+    with pytest.raises(VocabularyError, match="line 3: 'fine' of concept"):
         load_vocabulary(path)
