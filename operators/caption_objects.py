@@ -6,9 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import raremine.brain as rmb
+from raremine.brain.captions.candidates import RETRIED, count_candidates
+from raremine.brain.errors import RaremineError
+from raremine.brain.models.chat_protocol import is_server
 from raremine.operators.forms import Form
 from raremine.operators.stage_operator import StageOperator
 from raremine.operators.targets import target_collection
+
+DEFAULT_SECRET = "OPENAI_API_KEY"
+"""The secret that fiftyone.yml declares."""
 
 
 class CaptionObjects(StageOperator):
@@ -23,7 +29,14 @@ class CaptionObjects(StageOperator):
     def fill_form(self, form: Form, ctx: Any) -> None:
         """Asks for the objects, the model and the prompt."""
         form.objects(ctx.dataset)
-        form.text("model")
+        _tell_candidates(form, ctx)
+        form.text(
+            "model",
+            description="Hub id or local folder of a Qwen2-VL model, or the "
+            "address of an OpenAI-compatible server such as "
+            "http://localhost:8000/v1",
+        )
+        form.text("served_model")
         form.choice("candidates", ("outliers", "outliers_or_rare", "all"))
         form.text("prompt", ("default", "paper"))
         form.decimal("padding", 0.0, 1.0)
@@ -34,12 +47,49 @@ class CaptionObjects(StageOperator):
         form.text("device")
         form.choice("dtype", ("float32", "float16", "bfloat16"))
         form.integer("batch_size", 1)
+        form.integer("concurrency", 1)
+        form.text("api_key_env", label="Secret with the server's key")
+        form.numbers("price_per_million_tokens")
+        form.switch("estimate_only")
+        form.texts("retry", RETRIED)
         form.switch("overwrite")
 
     def run(
         self, ctx: Any, arguments: dict[str, Any], progress: Any
     ) -> Mapping[str, Any]:
         """Captions; returns the summary."""
+        if is_server(arguments.get("model")):
+            arguments["model"] = _with_key(ctx, arguments)
         return rmb.caption_objects(
             target_collection(ctx), **arguments, progress=progress
         )
+
+
+def _with_key(ctx: Any, arguments: Mapping[str, Any]) -> Any:
+    """Adds the key that FiftyOne keeps as a secret, if it does.
+
+    It goes into the call alone: parameters of a run are stored. Other names
+    are looked up in the environment, since a plugin has the secrets only that
+    it declares.
+    """
+    name = arguments.get("api_key_env", DEFAULT_SECRET)
+    key = ctx.secret(name) if name == DEFAULT_SECRET else None
+    server = arguments["model"]
+    return {"server": server, "api_key": key} if key else server
+
+
+def _tell_candidates(form: Form, ctx: Any) -> None:
+    """Says how many captions there may be: each costs time or money."""
+    field = ctx.params.get("field") or "objects"
+    try:
+        counts = count_candidates(target_collection(ctx), field)
+    except RaremineError:
+        # the run itself says what is wrong with the view
+        return
+    # its name in the form must not be that of the choice of candidates
+    form.notice(
+        "How many captions",
+        f"{counts['outliers']:,} outliers among {counts['objects']:,} "
+        f"objects; {counts['captioned']:,} have a caption. 'Estimate only' "
+        "asks for the first few and tells what all will take.",
+    )

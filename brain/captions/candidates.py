@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
+from raremine.brain.columns import has_objects, resolve
 from raremine.brain.errors import MissingStageError, RaremineError
 from raremine.brain.objects import ObjectTable
 
@@ -86,3 +88,35 @@ def finished_rows(
         )
     left = {"ok", *RETRIED} - again
     return np.array([s in left for s in table["caption_status"]], dtype=bool)
+
+
+def count_candidates(samples: Any, field: str = "objects") -> dict[str, int]:
+    """Counts what a captioning would be about, without reading any object.
+
+    Args:
+        samples: any collection with objects
+        field ("objects"): detections field
+
+    Returns:
+        dict with ``objects``, ``outliers`` and ``captioned`` (status ok)
+    """
+    scope = resolve(samples, field)
+    if not has_objects(scope, field):
+        return {"objects": 0, "outliers": 0, "captioned": 0}
+    images, root = scope.images, f"{field}.detections"
+    if scope.label_ids is not None:
+        images = images.select_labels(
+            ids=sorted(scope.label_ids), fields=field
+        )
+
+    def number(name: str, value: Any) -> int:
+        path = f"{root}.{name}"
+        if scope.dataset.get_field(path) is None:
+            return 0
+        return int(images.count_values(path).get(value, 0))
+
+    return {
+        "objects": int(images.count(root)),
+        "outliers": number("outlier", True),
+        "captioned": number("caption_status", "ok"),
+    }
