@@ -829,19 +829,33 @@ def score_novelty(
     pooling: str = "mean",
     min_count: int = 1,
     source: str = "both",
+    per: str = "object",
+    min_in_scene: int = 1,
+    ngrams: int = 2,
+    stop_words: Sequence[str] = (),
+    keep_words: Sequence[str] = (),
     brain_key: str | None = None,
 ) -> dict[str, Any]:
     """Scores each captioned object by how rare its keywords are (VLMine).
 
-    Writes ``keywords`` and ``novelty`` = -log(pooled frequency / N).
+    Writes ``keywords`` and ``novelty`` = -log(pooled frequency / N); the
+    run's results hold the keyword table.
 
     Args:
-        samples: any collection with captioned objects
+        samples: any collection with captioned objects; counted are these
         field ("objects"): detections field
         pooling ("mean"): "mean" or "min" of the keywords' frequencies
         min_count (1): keywords of fewer objects do not count
         source ("both"): keywords from the "model", from the caption by
             "rules", or "both"
+        per ("object"): what frequency and N count: "object", or "scene", for
+            which a thing seen in forty keyframes of a scene is one sighting
+        min_in_scene (1): keywords of fewer objects in each of their scenes do
+            not count: what is seen once and never again is often made up
+        ngrams (2): longest keyword in words
+        stop_words (()): words or phrases that are no keywords, besides the
+            built-in list
+        keep_words (()): words of the built-in list that are keywords
         brain_key (None): brain key of the run, None = ``<field>_novelty``
 
     Returns:
@@ -849,6 +863,8 @@ def score_novelty(
 
     Raises:
         MissingStageError: if there are no captions
+        RaremineError: if a setting is wrong, or scenes are to be counted and
+            the dataset names none
     """
     from raremine.brain.novelty.stage import score_keywords
 
@@ -858,6 +874,11 @@ def score_novelty(
         pooling=pooling,
         min_count=min_count,
         source=source,
+        per=per,
+        min_in_scene=min_in_scene,
+        ngrams=ngrams,
+        stop_words=stop_words,
+        keep_words=keep_words,
         brain_key=brain_key,
     )
 
@@ -867,28 +888,40 @@ def rank_pareto(
     signals: Sequence[str] = ("outlier_score", "novelty"),
     *,
     field: str = "objects",
+    missing: str = "last",
     brain_key: str | None = None,
 ) -> dict[str, Any]:
     """Ranks objects by several signals at once (VLMine's Pareto mining).
 
-    Writes ``pareto_front``: 0 for objects that no other beats in all signals.
+    Writes ``pareto_front``, 0 for objects that no other beats in all signals,
+    and ``pareto_order``, the place by front and inside it by mean rank: the
+    places below b are the choice for a budget of b objects.
 
     Args:
-        samples: any collection with scored objects
-        signals (("outlier_score", "novelty")): numeric object fields, higher
-            = more worth mining; "-confidence" turns one around
+        samples: any collection with scored objects; compared are these
+        signals (("outlier_score", "novelty")): numeric fields, higher = more
+            worth mining: of the objects or, where they have none of that
+            name, of their images; "frame:uniqueness" is the image's anyway,
+            and a minus ("-confidence") turns one around
         field ("objects"): detections field
+        missing ("last"): an object without a value comes "last" in that
+            signal, whatever its direction, or is left out ("skip"); one
+            without any value is always left out
         brain_key (None): brain key of the run, None = ``<field>_pareto``
 
     Returns:
-        summary with ``objects``, ``fronts``, ``first_front`` and ``seconds``
+        summary with ``objects``, ``fronts``, ``first_front``,
+        ``without_signal`` and ``seconds``
 
     Raises:
         MissingStageError: if a signal has not been computed
+        RaremineError: if a signal holds no numbers or is named twice
     """
-    from raremine.brain.novelty.stage import rank
+    from raremine.brain.novelty.ranking import rank
 
-    return rank(samples, signals, field=field, brain_key=brain_key)
+    return rank(
+        samples, signals, field=field, missing=missing, brain_key=brain_key
+    )
 
 
 def select_frames(

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import raremine.brain as rmb
+from raremine.brain.novelty.ranking import MISSING
+from raremine.brain.novelty.signals import numeric_names
 from raremine.operators.forms import Form
 from raremine.operators.stage_operator import StageOperator
 from raremine.operators.targets import target_collection
@@ -21,6 +23,7 @@ SIGNALS = (
     "-confidence",
     "-concept_margin",
 )
+"""What the form suggests first."""
 
 
 class RankPareto(StageOperator):
@@ -33,9 +36,12 @@ class RankPareto(StageOperator):
     positional = ("signals",)
 
     def fill_form(self, form: Form, ctx: Any) -> None:
-        """Asks for the signals."""
+        """Asks for the signals, suggesting every number there is."""
         form.objects(ctx.dataset)
-        form.texts("signals", SIGNALS)
+        field = ctx.params.get("field") or "objects"
+        present = numeric_names(ctx.dataset, field)
+        form.texts("signals", tuple(dict.fromkeys((*SIGNALS, *present))))
+        form.choice("missing", MISSING, label="Objects without a value")
         form.text("brain_key")
 
     def run(

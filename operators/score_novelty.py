@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import raremine.brain as rmb
+from raremine.brain.novelty.frequency import POOLINGS, UNITS
+from raremine.brain.novelty.stage import SOURCES
 from raremine.operators.forms import Form
 from raremine.operators.stage_operator import StageOperator
 from raremine.operators.targets import target_collection
@@ -20,11 +22,16 @@ class ScoreNovelty(StageOperator):
     icon = "new_releases"
 
     def fill_form(self, form: Form, ctx: Any) -> None:
-        """Asks for how keywords are found and pooled."""
+        """Asks for how keywords are found, counted and pooled."""
         form.objects(ctx.dataset)
-        form.choice("pooling", ("mean", "min"))
+        form.choice("pooling", POOLINGS)
+        form.choice("per", UNITS, label="Count by")
         form.integer("min_count", 1)
-        form.choice("source", ("both", "model", "rules"))
+        form.integer("min_in_scene", 1)
+        form.choice("source", SOURCES)
+        form.integer("ngrams", 1)
+        form.texts("stop_words")
+        form.texts("keep_words")
         form.text("brain_key")
 
     def run(

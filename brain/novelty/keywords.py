@@ -4,88 +4,199 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from raremine.brain.errors import RaremineError
+from raremine.brain.novelty.lemmas import lemma
 
 STOP_WORDS = frozenset(
     (
-        "a", "an", "and", "are", "as", "at", "be", "being", "beside",
-        "behind", "between", "but", "by", "can", "camera", "close", "could",
-        "crop", "down", "driving", "for", "from", "front", "has", "have",
-        "here", "his", "her", "in", "inside", "into", "is", "it", "its",
-        "left", "likely", "main", "many", "near", "next", "no", "not",
-        "object", "of", "off", "on", "one", "or", "other", "out", "over",
-        "part", "parked", "photo", "picture", "possibly", "right", "road",
-        "seen", "shown", "shows", "side", "so", "some", "standing", "street",
-        "that", "the", "their", "there", "these", "this", "those", "to",
-        "two", "unusual", "unknown", "up", "very", "view", "visible", "was",
-        "were", "what", "which", "while", "with",
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "being",
+        "beside",
+        "behind",
+        "between",
+        "but",
+        "by",
+        "can",
+        "camera",
+        "close",
+        "could",
+        "crop",
+        "did",
+        "do",
+        "does",
+        "down",
+        "driving",
+        "for",
+        "from",
+        "front",
+        "has",
+        "have",
+        "here",
+        "his",
+        "her",
+        "in",
+        "inside",
+        "into",
+        "is",
+        "it",
+        "its",
+        "left",
+        "likely",
+        "main",
+        "many",
+        "near",
+        "next",
+        "no",
+        "not",
+        "object",
+        "of",
+        "off",
+        "on",
+        "one",
+        "or",
+        "other",
+        "out",
+        "over",
+        "part",
+        "parked",
+        "photo",
+        "picture",
+        "possibly",
+        "right",
+        "road",
+        "seen",
+        "shown",
+        "shows",
+        "side",
+        "so",
+        "some",
+        "standing",
+        "street",
+        "that",
+        "the",
+        "their",
+        "there",
+        "these",
+        "this",
+        "those",
+        "to",
+        "two",
+        "unusual",
+        "unknown",
+        "up",
+        "very",
+        "view",
+        "visible",
+        "was",
+        "were",
+        "what",
+        "which",
+        "while",
+        "with",
     )
 )
 """Words that say nothing about what an object is."""
 
-IRREGULAR = {
-    "people": "person",
-    "persons": "person",
-    "men": "man",
-    "women": "woman",
-    "children": "child",
-    "buses": "bus",
-    "busses": "bus",
-    "bus": "bus",
-    "tyres": "tire",
-    "tyre": "tire",
-    "lorries": "lorry",
-    "glasses": "glasses",
-    "wheelchair": "wheelchair",
-}
-"""Lemmas that the rules below would get wrong."""
+_WORD = re.compile(r"[^\W\d_](?:[^\W_]|-)*")
+_CLITIC = re.compile(r"(?:n['’]t|['’](?:s|re|ve|ll|d|m))\b")
+_PAUSE = re.compile(r"[^\w\s'’/&+-]+")
 
-_WORD = re.compile(r"[a-z][a-z0-9-]*")
-_POSSESSIVE = re.compile(r"['’]s\b")
+
+@dataclass(frozen=True)
+class StopList:
+    """Words that are no keywords.
+
+    Attributes:
+        words: lemmas that are left out; a phrase does not reach across them
+        phrases: keywords of several words that are left out, and only as such
+    """
+
+    words: frozenset[str] = field(default_factory=lambda: _lemmas(STOP_WORDS))
+    phrases: frozenset[str] = frozenset()
+
+
+def stop_list(more: Iterable[str] = (), fewer: Iterable[str] = ()) -> StopList:
+    """Returns the built-in stop list as a user changed it.
+
+    Args:
+        more (()): words or phrases to leave out besides
+        fewer (()): words of the list that count after all; they win over
+            ``more``
+
+    Raises:
+        RaremineError: if a text is given where a list of words belongs
+    """
+    for words in (more, fewer):
+        if isinstance(words, str):
+            raise RaremineError(
+                f"Stop words come as a list of words; got the text '{words}'."
+            )
+    added = {_normal(text) for text in more} - {""}
+    kept = {_normal(text) for text in fewer}
+    words = _lemmas(STOP_WORDS) | {text for text in added if " " not in text}
+    phrases = {text for text in added if " " in text}
+    return StopList(frozenset(words - kept), frozenset(phrases - kept))
 
 
 def caption_keywords(
-    text: str, *, ngrams: int = 2, stop_words: Iterable[str] = STOP_WORDS
+    text: str, *, ngrams: int = 2, stop: StopList | None = None
 ) -> tuple[str, ...]:
     """Returns the keywords of a caption.
 
     Words are lower-cased, lemmatised and freed of stop words; two words that
-    stood side by side also count as one keyword ("construction worker").
+    stood side by side also count as one keyword ("construction worker"). A
+    phrase reaches neither across a word that was left out nor across a comma
+    or full stop. Single letters are no words. Letters of any script count.
 
     Args:
         text: a caption
         ngrams (2): longest keyword in words
-        stop_words (STOP_WORDS): words to leave out
+        stop (None): words to leave out, None = the built-in list
 
     Returns:
         unique keywords in the order of the text
     """
-    stop = frozenset(stop_words)
-    runs: list[list[str]] = [[]]
-    for word in _WORD.findall(_POSSESSIVE.sub("", text.lower())):
-        if word in stop or lemma(word) in stop:
-            # a phrase does not reach across a word that was left out
-            runs.append([])
-        else:
-            runs[-1].append(lemma(word))
+    stop = stop or _BUILT_IN
     keywords: dict[str, None] = {}
-    for run in runs:
+    for run in _runs(text, stop):
         for start in range(len(run)):
-            for length in range(1, ngrams + 1):
-                if start + length <= len(run):
-                    keywords[" ".join(run[start : start + length])] = None
-    return tuple(keywords)
+            for length in range(1, min(ngrams, len(run) - start) + 1):
+                keywords[" ".join(run[start : start + length])] = None
+    return tuple(word for word in keywords if word not in stop.phrases)
 
 
-def lemma(word: str) -> str:
-    """Returns the singular of an English noun, the word itself otherwise."""
-    if word in IRREGULAR:
-        return IRREGULAR[word]
-    if len(word) > 4 and word.endswith("ies"):
-        return word[:-3] + "y"
-    if len(word) > 4 and word.endswith(("ches", "shes", "xes", "sses")):
-        return word[:-2]
-    if len(word) > 3 and word.endswith("s") and not word.endswith(
-        ("ss", "us", "is")
-    ):
-        return word[:-1]
-    return word
+def _runs(text: str, stop: StopList) -> list[list[str]]:
+    """Returns the lemmas that stand side by side."""
+    runs: list[list[str]] = []
+    for part in _PAUSE.split(_CLITIC.sub(" ", text.lower())):
+        runs.append([])
+        for word in _WORD.findall(part):
+            word = lemma(word.rstrip("-"))
+            if word in stop.words or (len(word) == 1 and word.isascii()):
+                runs.append([])
+            else:
+                runs[-1].append(word)
+    return runs
+
+
+def _normal(text: str) -> str:
+    """Returns a word or phrase as keywords are written."""
+    words = _WORD.findall(text.lower())
+    return " ".join(lemma(word.rstrip("-")) for word in words)
+
+
+@lru_cache(maxsize=1)
+def _lemmas(words: frozenset[str]) -> frozenset[str]:
+    return frozenset(words) | frozenset(map(lemma, words))
+
+
+_BUILT_IN = StopList()

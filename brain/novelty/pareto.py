@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-
 import numpy as np
 
 from raremine.brain.errors import RaremineError
@@ -15,7 +13,11 @@ def pareto_fronts(signals: np.ndarray) -> np.ndarray:
     An object beats another if it is at least as high in all signals and
     higher in one. Front 0 holds the objects that none beats; without them,
     front 1 holds those that none beats; and so on. Objects that are equal in
-    all signals share a front. NaN counts as lower than every number.
+    all signals share a front.
+
+    NaN (no value) is lower than every number, minus infinity too, and equal
+    to NaN: an object without a value is never better for that, and can still
+    win by its other signals.
 
     Args:
         signals: (n, s) float, higher = more worth mining, s >= 1
@@ -26,94 +28,83 @@ def pareto_fronts(signals: np.ndarray) -> np.ndarray:
     Raises:
         RaremineError: if there is no signal
     """
-    values = np.asarray(signals, dtype=np.float64)
-    if values.ndim != 2 or not values.shape[1]:
-        raise RaremineError(
-            "Pareto fronts need at least one signal, as an (objects, "
-            f"signals) array; got shape {values.shape}."
-        )
-    values = np.where(np.isnan(values), -np.inf, values)
-    if not len(values):
+    ranks = _ranks(signals)
+    if not len(ranks):
         return np.zeros(0, dtype=np.int64)
-    points, inverse = np.unique(values, axis=0, return_inverse=True)
-    inverse = np.asarray(inverse).reshape(-1)
-    if values.shape[1] == 1:
-        # unique sorts ascending; the highest is front 0
-        return np.asarray(len(points) - 1 - inverse, dtype=np.int64)
-    # from the highest down: whatever beats a point comes before it
-    order = np.arange(len(points) - 1, -1, -1)
+    if ranks.shape[1] == 1:
+        return ranks[:, 0].astype(np.int64)
+    # whatever beats a point comes before it
+    order = _sorted_rows(ranks)
+    points = ranks[order]
+    is_first = np.ones(len(points), dtype=bool)
+    is_first[1:] = (points[1:] != points[:-1]).any(axis=1)
     fronts = np.empty(len(points), dtype=np.int64)
-    if values.shape[1] == 2:
-        fronts[order] = _two_signals(points[order, 1])
-    else:
-        fronts[order] = _many_signals(points[order])
-    return fronts[inverse]
+    fronts[order] = _fronts_of_unique(points[is_first])[
+        np.cumsum(is_first) - 1
+    ]
+    return fronts
 
 
-def pareto_order(signals: np.ndarray) -> np.ndarray:
+def pareto_order(
+    signals: np.ndarray, fronts: np.ndarray | None = None
+) -> np.ndarray:
     """Orders objects by front, inside a front by the mean of their ranks.
 
+    The first b rows are VLMine's choice for a budget of b objects.
+
     Args:
-        signals: (n, s) float, higher = more worth mining
+        signals: (n, s) float, higher = more worth mining; NaN ranks last
+        fronts (None): (n,) fronts of these signals, if they are known
 
     Returns:
         (n,) int64 row numbers, the most wanted first; ties keep their order
     """
     from scipy.stats import rankdata
 
+    if fronts is None:
+        fronts = pareto_fronts(signals)
+    # ties share the middle of their places
+    places = rankdata(_ranks(signals), axis=0)
+    return np.lexsort((places.mean(axis=1), fronts))
+
+
+def _ranks(signals: np.ndarray) -> np.ndarray:
+    """Returns (n, s) int32: 0 for a signal's highest value, dense, NaN last.
+
+    Raises:
+        RaremineError: if there is no signal
+    """
     values = np.asarray(signals, dtype=np.float64)
-    fronts = pareto_fronts(values)
-    ranks = rankdata(np.where(np.isnan(values), -np.inf, values), axis=0)
-    return np.lexsort((-ranks.mean(axis=1), fronts))
+    if values.ndim != 2 or not values.shape[1]:
+        raise RaremineError(
+            "Pareto fronts need at least one signal, as an (objects, "
+            f"signals) array; got shape {values.shape}."
+        )
+    ranks = np.empty(values.shape, dtype=np.int32, order="F")
+    for column in range(values.shape[1]):
+        # negated, for NaN is sorted to the end
+        _, ranks[:, column] = np.unique(
+            -values[:, column], return_inverse=True
+        )
+    return ranks
 
 
-def _two_signals(second: np.ndarray) -> np.ndarray:
-    """Fronts of unique points sorted by (first, second), both descending.
-
-    ``best[f]`` is the highest second signal in front f so far. It falls with
-    f, and a point is beaten by front f if ``best[f]`` is not below its own,
-    so its front is found by bisection: O(n log n) in all.
-    """
-    best: list[float] = []
-    fronts = np.empty(len(second), dtype=np.int64)
-    for row, value in enumerate((-second).tolist()):
-        # `best` holds negated values, which rise with f; a front beats this
-        # point if its negated best is <= the point's
-        front = bisect_right(best, value)
-        fronts[row] = front
-        if front == len(best):
-            best.append(value)
-        else:
-            best[front] = value
-    return fronts
+def _sorted_rows(ranks: np.ndarray) -> np.ndarray:
+    """Returns row numbers by the first rank, ties by the next ones."""
+    if ranks.shape[1] > 2:
+        return np.lexsort(ranks.T[::-1])
+    # one number holds both ranks, which sorts several times faster
+    both = ranks[:, 0].astype(np.int64) << 32 | ranks[:, 1]
+    return np.argsort(both)
 
 
-def _many_signals(points: np.ndarray) -> np.ndarray:
-    """Fronts of unique points sorted by the first signal, descending.
+def _fronts_of_unique(points: np.ndarray) -> np.ndarray:
+    """Returns the fronts of sorted ranks without repeated rows."""
+    # compiled when it is first needed, and then kept on the disk
+    from raremine.brain.novelty.dominance import many_signals, two_signals
 
-    Efficient non-dominated sort with binary search (Zhang et al., IEEE TEVC
-    2015): whatever beats a point is in a front already, and a point that
-    front f does not beat is beaten by no later front.
-    """
-    members: list[np.ndarray] = []
-    used: list[int] = []
-    fronts = np.empty(len(points), dtype=np.int64)
-    rest = points[:, 1:]
-    for row, point in enumerate(rest):
-        low, high = 0, len(members)
-        while low < high:
-            middle = (low + high) // 2
-            front = members[middle][: used[middle]]
-            if (front >= point).all(axis=1).any():
-                low = middle + 1
-            else:
-                high = middle
-        fronts[row] = low
-        if low == len(members):
-            members.append(np.empty((4, rest.shape[1])))
-            used.append(0)
-        if used[low] == len(members[low]):
-            members[low] = np.concatenate([members[low], members[low]])
-        members[low][used[low]] = point
-        used[low] += 1
-    return fronts
+    if points.shape[1] == 2:
+        return np.asarray(two_signals(np.ascontiguousarray(points[:, 1])))
+    rest = np.ascontiguousarray(points[:, 1:])
+    by_first = np.argsort(rest[:, 0], kind="stable").astype(np.int32)
+    return np.asarray(many_signals(rest, by_first))

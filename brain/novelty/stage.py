@@ -1,4 +1,4 @@
-"""Keyword novelty and Pareto fronts, written on the objects."""
+"""Keyword novelty, written on the objects."""
 
 from __future__ import annotations
 
@@ -6,29 +6,32 @@ from collections.abc import Sequence
 from typing import Any
 
 import fiftyone.core.fields as fof
-import numpy as np
 
 from raremine.brain.columns import (
+    Scope,
     declare_columns,
-    has_objects,
     read_objects,
     resolve,
     write_objects,
 )
 from raremine.brain.errors import MissingStageError, RaremineError
-from raremine.brain.frames import write_frame_summary
-from raremine.brain.novelty.frequency import (
-    document_frequency,
-    novelty_scores,
+from raremine.brain.novelty.frequency import keyword_table
+from raremine.brain.novelty.keywords import (
+    StopList,
+    caption_keywords,
+    stop_list,
 )
-from raremine.brain.novelty.keywords import caption_keywords
-from raremine.brain.novelty.pareto import pareto_fronts
+from raremine.brain.novelty.run import (
+    KeywordNoveltyConfig,
+    KeywordNoveltyResults,
+    keyword_arrays,
+)
 from raremine.brain.objects import ObjectTable
-from raremine.brain.runs import check_key, record_run
+from raremine.brain.runs import check_key, fingerprint, record_run
 from raremine.brain.summary import StageSummary
 
-LISTED_KEYWORDS = 1000
-"""Keywords kept in the run's results, the most novel first."""
+SOURCES = ("both", "model", "rules")
+"""Where keywords come from."""
 
 
 def score_keywords(
@@ -38,6 +41,11 @@ def score_keywords(
     pooling: str = "mean",
     min_count: int = 1,
     source: str = "both",
+    per: str = "object",
+    min_in_scene: int = 1,
+    ngrams: int = 2,
+    stop_words: Sequence[str] = (),
+    keep_words: Sequence[str] = (),
     brain_key: str | None = None,
 ) -> dict[str, Any]:
     """Scores each captioned object by how rare its keywords are.
@@ -45,10 +53,19 @@ def score_keywords(
     See :func:`raremine.brain.score_novelty`.
     """
     summary = StageSummary("score_novelty")
-    if source not in ("both", "model", "rules"):
+    if source not in SOURCES:
         raise RaremineError(
             f"Unknown keyword source '{source}'; choose both, model or rules."
         )
+    numbers = {
+        "min_count": min_count,
+        "min_in_scene": min_in_scene,
+        "ngrams": ngrams,
+    }
+    for name, number in numbers.items():
+        if number < 1:
+            raise RaremineError(f"{name} must be 1 or more, got {number}.")
+    stop = stop_list(stop_words, keep_words)
     scope = resolve(samples, field)
     dataset = scope.dataset
     brain_key = brain_key or f"{field}_novelty"
@@ -64,10 +81,18 @@ def score_keywords(
     # all rows are written: a caption that is gone takes its novelty along
     captioned = table["caption_status"] == "ok"
     keywords = [
-        _keywords(table, row, source) if captioned[row] else ()
+        _keywords(table, row, source, ngrams, stop) if captioned[row] else ()
         for row in range(len(table))
     ]
-    scores = novelty_scores(keywords, pooling=pooling, min_count=min_count)
+    scenes = _scenes(scope, table, per == "scene" or min_in_scene > 1)
+    words = keyword_table(keywords, scenes)
+    scores = words.score(
+        len(table),
+        pooling=pooling,
+        per=per,
+        min_count=min_count,
+        min_in_scene=min_in_scene,
+    )
     declare_columns(
         dataset, field, {"keywords": fof.ListField, "novelty": fof.FloatField}
     )
@@ -83,8 +108,6 @@ def score_keywords(
             "novelty": scores,
         },
     )
-    counts = document_frequency(keywords)
-    rare = sorted(counts.items(), key=lambda item: (item[1], item[0]))
     root = f"{field}.detections"
     record_run(
         dataset,
@@ -94,97 +117,57 @@ def score_keywords(
         fields=[f"{root}.keywords", f"{root}.novelty"],
         params={
             "pooling": pooling,
-            "min_count": min_count,
             "source": source,
+            "per": per,
+            **numbers,
+            "stop_words": sorted(stop_words),
+            "keep_words": sorted(keep_words),
+            "objects": fingerprint(table.label_id),
         },
         results={
             "objects": int(captioned.sum()),
-            "keywords": dict(rare[:LISTED_KEYWORDS]),
+            "keywords": len(words.words),
+            "scenes": words.all_scenes,
         },
+        arrays=keyword_arrays(
+            words,
+            words.novelty(per, min_count, min_in_scene),
+            list(table.label_id),
+        ),
+        config_cls=KeywordNoveltyConfig,
+        results_cls=KeywordNoveltyResults,
     )
-    summary.count(objects=int(captioned.sum()), keywords=len(counts))
+    summary.count(objects=int(captioned.sum()), keywords=len(words.words))
     return summary.to_dict()
 
 
-def rank(
-    samples: Any,
-    signals: Sequence[str] = ("outlier_score", "novelty"),
-    *,
-    field: str = "objects",
-    brain_key: str | None = None,
-) -> dict[str, Any]:
-    """Writes each object's Pareto front.
-
-    See :func:`raremine.brain.rank_pareto`.
-    """
-    summary = StageSummary("rank_pareto")
-    scope = resolve(samples, field)
-    dataset = scope.dataset
-    brain_key = brain_key or f"{field}_pareto"
-    check_key(dataset, brain_key, "pareto")
-    names = [signal.removeprefix("-") for signal in signals]
-    _check_signals(dataset, field, names, has_objects(scope, field))
-    table = read_objects(scope, field, names)
-    values = np.column_stack(
-        [
-            -table[name] if signal.startswith("-") else table[name]
-            for signal, name in zip(signals, names, strict=True)
-        ]
-    )
-    # an object without any of the signals takes part in no comparison
-    compared = np.isfinite(values).any(axis=1)
-    fronts = pareto_fronts(values[compared])
-    place: list[int | None] = [None] * len(table)
-    for row, front in zip(np.flatnonzero(compared), fronts, strict=True):
-        place[row] = int(front)
-    declare_columns(dataset, field, {"pareto_front": fof.IntField})
-    write_objects(dataset, field, table, {"pareto_front": place})
-    write_frame_summary(dataset, field)
-    sizes = np.bincount(fronts).tolist() if len(fronts) else []
-    record_run(
-        dataset,
-        brain_key,
-        "pareto",
-        field=field,
-        fields=[f"{field}.detections.pareto_front"],
-        params={"signals": list(signals)},
-        results={"objects": len(fronts), "front_sizes": sizes},
-    )
-    summary.count(
-        objects=len(fronts),
-        fronts=len(sizes),
-        first_front=sizes[0] if sizes else 0,
-    )
-    return summary.to_dict()
-
-
-def _keywords(table: ObjectTable, row: int, source: str) -> tuple[str, ...]:
+def _keywords(
+    table: ObjectTable, row: int, source: str, ngrams: int, stop: StopList
+) -> tuple[str, ...]:
     own = table["caption_keywords"][row]
-    words: dict[str, None] = {}
+    texts = []
     if source != "rules" and isinstance(own, list):
-        for phrase in own:
-            words.update(dict.fromkeys(caption_keywords(phrase)))
+        texts += own
     if source != "model":
-        text = table["caption"][row] or ""
-        words.update(dict.fromkeys(caption_keywords(text)))
+        texts.append(table["caption"][row] or "")
+    words: dict[str, None] = {}
+    for text in texts:
+        words.update(
+            dict.fromkeys(caption_keywords(text, ngrams=ngrams, stop=stop))
+        )
     return tuple(words)
 
 
-def _check_signals(
-    dataset: Any, field: str, names: Sequence[str], has: bool
-) -> None:
-    if not names:
-        raise RaremineError("rank_pareto needs at least one signal.")
-    for name in names:
-        path = f"{field}.detections.{name}"
-        ftype = dataset.get_field(path) if has else None
-        if ftype is None:
-            raise MissingStageError(
-                f"Objects '{field}' of dataset '{dataset.name}' have no "
-                f"'{name}'; run the stage that makes it (score_outliers, "
-                "score_novelty), or choose another signal."
-            )
-        if not isinstance(ftype, (fof.FloatField, fof.IntField)):
-            raise RaremineError(
-                f"Signal '{name}' holds no numbers ({type(ftype).__name__})."
-            )
+def _scenes(
+    scope: Scope, table: ObjectTable, needed: bool
+) -> Sequence[str] | None:
+    """Returns the objects' scenes, None if the dataset names none."""
+    if scope.dataset.get_field("scene_name") is not None:
+        return list(table["scene_name"])
+    if needed:
+        raise RaremineError(
+            f"Dataset '{scope.dataset.name}' has no field 'scene_name', so "
+            "keywords cannot be counted by scene; add it, or leave out "
+            "per='scene' and min_in_scene."
+        )
+    return None

@@ -39,9 +39,7 @@ NUMBER = st.one_of(
 def test_fronts_are_those_of_brute_force(data: st.DataObject) -> None:
     width = data.draw(st.integers(1, 4))
     rows = data.draw(
-        st.lists(
-            st.lists(NUMBER, min_size=width, max_size=width), max_size=25
-        )
+        st.lists(st.lists(NUMBER, min_size=width, max_size=width), max_size=25)
     )
     signals = np.array(rows, dtype=float).reshape(-1, width)
     assert pareto_fronts(signals).tolist() == brute_force(signals).tolist()

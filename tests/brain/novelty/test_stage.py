@@ -13,7 +13,6 @@ import raremine.brain as rmb
 from raremine.brain.columns import read_objects, write_objects
 from raremine.brain.errors import MissingStageError, RaremineError
 from raremine.brain.novelty.pareto import pareto_fronts
-from raremine.brain.runs import load_results
 from tests.brain.fakes import FakeDetector, painted_dataset, scatter
 
 CAPTIONS = ["a red car", "a red car", "a dog", "no caption", "a red car"]
@@ -54,8 +53,8 @@ def test_novelty_is_written_on_captioned_objects(dataset: fo.Dataset) -> None:
         column(dataset, "novelty"),
         [-log(3 / 4), -log(3 / 4), -log(1 / 4), np.nan, -log(3 / 4)],
     )
-    results = load_results(dataset, "objects_novelty")
-    assert results["keywords"]["dog"] == 1
+    results = dataset.load_brain_results("objects_novelty")
+    assert results.table()["keyword"][0] == "dog"
 
 
 def test_the_source_of_keywords_is_chosen(dataset: fo.Dataset) -> None:
