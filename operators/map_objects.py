@@ -20,12 +20,20 @@ class MapObjects(StageOperator):
     icon = "map"
 
     def fill_form(self, form: Form, ctx: Any) -> None:
-        """Asks for the objects, their vectors and the method."""
+        """Asks for the objects, their vectors and how to make the map."""
         form.objects(ctx.dataset)
         form.vectors(ctx.dataset)
         form.choice("method", ("umap", "tsne", "pca"))
+        form.integer("k", 2)
+        form.decimal("perplexity", 1.0)
+        form.text(
+            "onto",
+            ctx.dataset.list_brain_runs(type="visualization"),
+            label="Add to map",
+        )
         form.text("brain_key")
         form.integer("seed")
+        form.switch("overwrite")
 
     def run(
         self, ctx: Any, arguments: dict[str, Any], progress: Any

@@ -44,3 +44,16 @@ def check_layout(layout: np.ndarray, count: int) -> np.ndarray:
             f"vectors; pass one point each, an array ({count}, 2)."
         )
     return layout
+
+
+def few_points(layout: np.ndarray, smallest: int) -> np.ndarray:
+    """Returns a map of too few points with all of them in one place.
+
+    Args:
+        layout: (n, 2) float, NaN for a point that lies nowhere
+        smallest: points from which a map says something
+    """
+    known = np.isfinite(layout).all(axis=1)
+    if known.sum() >= smallest:
+        return layout
+    return np.where(known[:, None], 0.0, np.nan)

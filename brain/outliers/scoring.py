@@ -8,13 +8,15 @@ from functools import cached_property
 import numpy as np
 
 from raremine.brain.errors import RaremineError
+from raremine.brain.maps.tsne import tsne_neighbors
+from raremine.brain.maps.umap import NEIGHBORS
 from raremine.brain.neighbors.graph import NeighborGraph, neighbor_graph
 from raremine.brain.outliers.class_rarity import class_rarity_scores
 from raremine.brain.outliers.isolation_forest import isolation_forest_scores
 from raremine.brain.outliers.knn import knn_scores
 from raremine.brain.outliers.lof import class_lof_scores, lof_scores
 from raremine.brain.outliers.tsne_knn import tsne_knn_scores
-from raremine.brain.outliers.umap_knn import NEIGHBORS, umap_knn_scores
+from raremine.brain.outliers.umap_knn import umap_knn_scores
 
 
 class ScoringInput:
@@ -45,14 +47,29 @@ class ScoringInput:
         self.k = k
         self.seed = seed
         self.exact = exact
-        self._widest = max(k, NEIGHBORS - 1) if "umap_knn" in methods else k
+        self._methods = methods
+
+    @property
+    def widest(self) -> int:
+        """Neighbours that the graph holds: the most any method asks for."""
+        return max(
+            self.k,
+            NEIGHBORS - 1 if "umap_knn" in self._methods else 0,
+            tsne_neighbors(len(self.vectors))
+            if "tsne_knn" in self._methods
+            else 0,
+        )
 
     @cached_property
     def graph(self) -> NeighborGraph:
         """The vectors' neighbour graph, computed when first asked for."""
         return neighbor_graph(
-            self.vectors, self._widest, exact=self.exact, seed=self.seed
+            self.vectors, self.widest, exact=self.exact, seed=self.seed
         )
+
+    def graph_of(self, k: int) -> NeighborGraph | None:
+        """Returns the graph if it holds k neighbours, None if it does not."""
+        return self.graph if self.widest >= k else None
 
 
 Scorer = Callable[[ScoringInput], np.ndarray]
@@ -66,12 +83,18 @@ SCORERS: dict[str, Scorer] = {
     "class_lof": lambda x: class_lof_scores(
         x.vectors, x.labels, exact=x.exact, seed=x.seed
     ),
-    "tsne_knn": lambda x: tsne_knn_scores(x.vectors, k=x.k, seed=x.seed),
+    "tsne_knn": lambda x: tsne_knn_scores(
+        x.vectors,
+        k=x.k,
+        seed=x.seed,
+        graph=x.graph_of(tsne_neighbors(len(x.vectors))),
+        exact=x.exact,
+    ),
     "umap_knn": lambda x: umap_knn_scores(
         x.vectors,
         k=x.k,
         seed=x.seed,
-        graph=x.graph if x.graph.k >= NEIGHBORS - 1 else None,
+        graph=x.graph_of(NEIGHBORS - 1),
         exact=x.exact,
     ),
     "class_rarity": lambda x: class_rarity_scores(x.labels),
