@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Coroutine
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+
+LOOK_EVERY = 0.2
+"""Seconds after which an interrupt is noticed at the latest."""
 
 
 def run_in_own_thread(work: Coroutine[Any, Any, Result]) -> Result:
@@ -38,6 +41,9 @@ def run_in_own_thread(work: Coroutine[Any, Any, Result]) -> Result:
     with ThreadPoolExecutor(1, thread_name_prefix="raremine-ask") as pool:
         future = pool.submit(asyncio.run, tracked())
         try:
+            # not one long wait: that no interrupt ends on every system
+            while not wait([future], timeout=LOOK_EVERY).done:
+                pass
             return future.result()
         except BaseException:
             if not future.done():

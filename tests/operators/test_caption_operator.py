@@ -1,4 +1,4 @@
-"""The captioning form and what it hands to the SDK, with a server above all."""
+"""The captioning form, and what it hands to the SDK for a server."""
 
 from __future__ import annotations
 
