@@ -559,28 +559,41 @@ def map_objects(
     *,
     field: str = "objects",
     embeddings: str = "objects_clip",
-    method: str = "umap",
+    method: str | None = None,
     brain_key: str = "objects_map",
     seed: int = 51,
+    exact: bool | None = None,
+    k: int | None = None,
+    perplexity: float | None = None,
+    onto: str | None = None,
     overwrite: bool = False,
 ) -> dict[str, Any]:
     """Lays the crops of all cameras out on a map for the Embeddings panel.
+
+    Full documentation: :mod:`raremine.brain.maps.stage`.
 
     Args:
         samples: any collection with embedded objects
         field ("objects"): detections field
         embeddings ("objects_clip"): brain key of the vectors
-        method ("umap"): umap, tsne or pca
+        method (None): umap, tsne or pca; None = umap, or that of ``onto``
         brain_key ("objects_map"): key of FiftyOne's visualization run
         seed (51): seed of the layout
+        exact (None): exact or approximate neighbours, None = by their number
+        k (None): neighbours of umap, None = 15, the object itself counted
+        perplexity (None): of tsne, None = min(30, max(5, n - 1))
+        onto (None): brain key of a map whose points are kept; only objects
+            without one are placed on it
         overwrite (False): redo it although nothing has changed
 
     Returns:
-        summary with ``objects``, ``method`` and ``seconds``
+        summary with ``objects``, ``placed``, ``skipped``, ``not_finite``
+        (objects without a point), ``method`` and ``seconds``
 
     Raises:
-        MissingStageError: if there are no embeddings under that key
-        RaremineError: if the method is unknown or the key is taken
+        MissingStageError: if there are no embeddings, or no map to place on
+        RaremineError: if a value is not possible, the key is taken, or a map
+            to place on was made of other vectors
     """
     from raremine.brain.maps.stage import lay_out
 
@@ -591,6 +604,10 @@ def map_objects(
         method=method,
         brain_key=brain_key,
         seed=seed,
+        exact=exact,
+        k=k,
+        perplexity=perplexity,
+        onto=onto,
         overwrite=overwrite,
     )
 
