@@ -98,10 +98,11 @@ def in_words(estimate: dict[str, Any]) -> str:
 def _prices(price: Price) -> tuple[float, float] | None:
     if price is None:
         return None
+    given = [price] if isinstance(price, (int, float, str)) else [*price]
     try:
-        numbers = [float(p) for p in price]  # type: ignore[union-attr]
-    except TypeError:
-        numbers = [float(price)]  # type: ignore[arg-type]
+        numbers = [float(p) for p in given]
+    except (TypeError, ValueError):
+        numbers = []
     if len(numbers) == 1:
         numbers *= 2
     if len(numbers) != 2 or not all(0 <= n < float("inf") for n in numbers):
