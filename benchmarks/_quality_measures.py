@@ -20,10 +20,12 @@ from benchmarks._quality_scores import (
 from benchmarks._quality_truth import CLUTTER, RARE_SHARES, rare_names
 from benchmarks._quality_worlds import WorldObjects
 from raremine.brain.evaluation.ground_truth import TARGET_CLASSES
+from raremine.brain.outliers.thresholds import threshold_by_share
 
 Row = dict[str, float | int | str | None]
 Measure = Callable[[np.ndarray, np.ndarray], float]
 
+TOP = "recall, top fifth"
 TARGET = "target"
 RARE = {f"category below {share:.0%}": share for share in RARE_SHARES}
 TRUTHS = (TARGET, *RARE)
@@ -84,6 +86,13 @@ def average_precision(truth: np.ndarray, score: np.ndarray) -> float:
     return float(average_precision_score(truth, score))
 
 
+def top_recall(truth: np.ndarray, score: np.ndarray) -> float:
+    """Returns the share of what is rare among the highest fifth of scores."""
+    if not truth.any():
+        return float("nan")
+    return float((score > threshold_by_share(score, SHARE))[truth].mean())
+
+
 def score_rows(
     worlds: Sequence[World], truth: str, names: Sequence[str]
 ) -> list[Row]:
@@ -103,6 +112,7 @@ def score_rows(
             **_mean_min("AP", share),
             "AUROC, no clutter": 0.5,
             "AP, no clutter": _mean(inside),
+            TOP: SHARE,
         }
     ]
     for name in names:
@@ -119,6 +129,7 @@ def score_rows(
                 "AP, no clutter": _mean(
                     _each(average_precision, worlds, truth, name, matched=True)
                 ),
+                TOP: _mean(_each(top_recall, worlds, truth, name)),
             }
         )
     return rows
@@ -152,7 +163,10 @@ def fusion_rows(worlds: Sequence[World], truth: str) -> list[Row]:
             losses[f"{head}, worst against best part"] = worst_difference(
                 fused, parts
             )
-        rows.append({**row, **losses})
+        recall = [
+            top_recall(w.truths[truth], fusion.fuse(w.scores)) for w in worlds
+        ]
+        rows.append({**row, **losses, TOP: _mean(recall)})
     return rows
 
 

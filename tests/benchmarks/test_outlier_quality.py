@@ -189,6 +189,13 @@ def test_a_fusion_is_held_against_the_best_part_of_each_world() -> None:
     assert worst == pytest.approx(-0.1)
 
 
+def test_the_top_fifth_is_a_fifth() -> None:
+    truth = np.array([True] * 2 + [False] * 8)
+    assert measures.top_recall(truth, np.arange(10.0)) == 0.0
+    assert measures.top_recall(truth, -np.arange(10.0)) == 1.0
+    assert measures.top_recall(truth, np.ones(10)) == 0.0
+
+
 def test_a_world_without_anything_rare_has_no_number() -> None:
     nothing = np.zeros(3, dtype=bool)
     assert np.isnan(measures.auroc(nothing, np.arange(3.0)))
