@@ -109,6 +109,16 @@ def test_requests_run_side_by_side_but_no_more_than_allowed(
     assert stub.most_under_way == 3
 
 
+def test_waiting_for_a_place_is_no_time_out(serve: Any) -> None:
+    def slow(asked: Asked) -> Reply:
+        time.sleep(0.2)
+        return named(asked)
+
+    # all of them take longer than the time-out of one
+    model = captioner(serve(slow), concurrency=2, timeout=1.0, retries=0)
+    assert len(model.caption(*asks(14))) == 14
+
+
 def test_what_is_sent(serve: Any) -> None:
     stub = serve(named)
     (crop, *_), prompts = asks(1)
@@ -306,7 +316,7 @@ def test_an_interrupt_leaves_nothing_running(serve: Any) -> None:
     def hangs(asked: Asked) -> Reply:
         if len(stub.asked) == 4:
             _thread.interrupt_main()
-        release.wait(20)
+        release.wait(2)
         return named(asked)
 
     stub = serve(hangs)
