@@ -36,15 +36,15 @@ def two_signals(second: np.ndarray) -> np.ndarray:
     front beats a point if its best is no worse, so bisection finds the front.
 
     Args:
-        second: (n,) int32 rank in the second signal, 0 = best, of points
-            sorted by the first, then by the second
+        second: (n,) float64 or int32, lower = better, of points sorted by the
+            first signal, then by this one
 
     Returns:
         (n,) int32
     """
     n = len(second)
     fronts = np.empty(n, np.int32)
-    best = np.empty(n, np.int32)
+    best = np.empty(n, second.dtype)
     used = 0
     for row in range(n):
         low, high = 0, used

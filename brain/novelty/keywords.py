@@ -4,111 +4,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 
 from raremine.brain.errors import RaremineError
 from raremine.brain.novelty.lemmas import lemma
 
 STOP_WORDS = frozenset(
     (
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "being",
-        "beside",
-        "behind",
-        "between",
-        "but",
-        "by",
-        "can",
-        "camera",
-        "close",
-        "could",
-        "crop",
-        "did",
-        "do",
-        "does",
-        "down",
-        "driving",
-        "for",
-        "from",
-        "front",
-        "has",
-        "have",
-        "here",
-        "his",
-        "her",
-        "in",
-        "inside",
-        "into",
-        "is",
-        "it",
-        "its",
-        "left",
-        "likely",
-        "main",
-        "many",
-        "near",
-        "next",
-        "no",
-        "not",
-        "object",
-        "of",
-        "off",
-        "on",
-        "one",
-        "or",
-        "other",
-        "out",
-        "over",
-        "part",
-        "parked",
-        "photo",
-        "picture",
-        "possibly",
-        "right",
-        "road",
-        "seen",
-        "shown",
-        "shows",
-        "side",
-        "so",
-        "some",
-        "standing",
-        "street",
-        "that",
-        "the",
-        "their",
-        "there",
-        "these",
-        "this",
-        "those",
-        "to",
-        "two",
-        "unusual",
-        "unknown",
-        "up",
-        "very",
-        "view",
-        "visible",
-        "was",
-        "were",
-        "what",
-        "which",
-        "while",
-        "with",
+        "a", "an", "and", "are", "as", "at", "be", "behind", "being", "beside",
+        "between", "but", "by", "camera", "can", "close", "could", "crop",
+        "did", "do", "does", "down", "driving", "for", "from", "front", "has",
+        "have", "her", "here", "his", "in", "inside", "into", "is", "it",
+        "its", "left", "likely", "main", "many", "near", "next", "no", "not",
+        "object", "of", "off", "on", "one", "or", "other", "out", "over",
+        "parked", "part", "photo", "picture", "possibly", "right", "road",
+        "seen", "shown", "shows", "side", "so", "some", "standing", "street",
+        "that", "the", "their", "there", "these", "they", "this", "those",
+        "to", "two", "unknown", "unusual", "up", "very", "view", "visible",
+        "was", "were", "what", "which", "while", "with",
     )
-)
+)  # fmt: skip
 """Words that say nothing about what an object is."""
 
 _WORD = re.compile(r"[^\W\d_](?:[^\W_]|-)*")
 _CLITIC = re.compile(r"(?:n['’]t|['’](?:s|re|ve|ll|d|m))\b")
 _PAUSE = re.compile(r"[^\w\s'’/&+-]+")
+
+
+_STOP_LEMMAS = STOP_WORDS | frozenset(map(lemma, STOP_WORDS))
 
 
 @dataclass(frozen=True)
@@ -120,7 +43,7 @@ class StopList:
         phrases: keywords of several words that are left out, and only as such
     """
 
-    words: frozenset[str] = field(default_factory=lambda: _lemmas(STOP_WORDS))
+    words: frozenset[str] = _STOP_LEMMAS
     phrases: frozenset[str] = frozenset()
 
 
@@ -142,7 +65,7 @@ def stop_list(more: Iterable[str] = (), fewer: Iterable[str] = ()) -> StopList:
             )
     added = {_normal(text) for text in more} - {""}
     kept = {_normal(text) for text in fewer}
-    words = _lemmas(STOP_WORDS) | {text for text in added if " " not in text}
+    words = _STOP_LEMMAS | {text for text in added if " " not in text}
     phrases = {text for text in added if " " in text}
     return StopList(frozenset(words - kept), frozenset(phrases - kept))
 
@@ -192,11 +115,6 @@ def _normal(text: str) -> str:
     """Returns a word or phrase as keywords are written."""
     words = _WORD.findall(text.lower())
     return " ".join(lemma(word.rstrip("-")) for word in words)
-
-
-@lru_cache(maxsize=1)
-def _lemmas(words: frozenset[str]) -> frozenset[str]:
-    return frozenset(words) | frozenset(map(lemma, words))
 
 
 _BUILT_IN = StopList()

@@ -28,16 +28,23 @@ def pareto_fronts(signals: np.ndarray) -> np.ndarray:
     Raises:
         RaremineError: if there is no signal
     """
-    ranks = _ranks(signals)
-    if not len(ranks):
+    values = _checked(signals)
+    if not len(values):
         return np.zeros(0, dtype=np.int64)
-    if ranks.shape[1] == 1:
-        return ranks[:, 0].astype(np.int64)
+    if values.shape[1] == 2 and not np.isnan(values).any():
+        # saves the ranks, which would take as long as the rest
+        points = -values
+    else:
+        points = _ranks(values)
+    if points.shape[1] == 1:
+        return points[:, 0].astype(np.int64)
     # whatever beats a point comes before it
-    order = _sorted_rows(ranks)
-    points = ranks[order]
+    order = _sorted_rows(points)
+    points = points[order]
     is_first = np.ones(len(points), dtype=bool)
-    is_first[1:] = (points[1:] != points[:-1]).any(axis=1)
+    is_first[1:] = points[1:, 0] != points[:-1, 0]
+    for column in points.T[1:]:
+        is_first[1:] |= column[1:] != column[:-1]
     fronts = np.empty(len(points), dtype=np.int64)
     fronts[order] = _fronts_of_unique(points[is_first])[
         np.cumsum(is_first) - 1
@@ -64,12 +71,12 @@ def pareto_order(
     if fronts is None:
         fronts = pareto_fronts(signals)
     # ties share the middle of their places
-    places = rankdata(_ranks(signals), axis=0)
+    places = rankdata(_ranks(_checked(signals)), axis=0)
     return np.lexsort((places.mean(axis=1), fronts))
 
 
-def _ranks(signals: np.ndarray) -> np.ndarray:
-    """Returns (n, s) int32: 0 for a signal's highest value, dense, NaN last.
+def _checked(signals: np.ndarray) -> np.ndarray:
+    """Returns (n, s) float64.
 
     Raises:
         RaremineError: if there is no signal
@@ -80,6 +87,11 @@ def _ranks(signals: np.ndarray) -> np.ndarray:
             "Pareto fronts need at least one signal, as an (objects, "
             f"signals) array; got shape {values.shape}."
         )
+    return values
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Returns (n, s) int32 dense ranks, 0 = a signal's highest, NaN last."""
     ranks = np.empty(values.shape, dtype=np.int32, order="F")
     for column in range(values.shape[1]):
         # negated, for NaN is sorted to the end
@@ -89,17 +101,18 @@ def _ranks(signals: np.ndarray) -> np.ndarray:
     return ranks
 
 
-def _sorted_rows(ranks: np.ndarray) -> np.ndarray:
-    """Returns row numbers by the first rank, ties by the next ones."""
-    if ranks.shape[1] > 2:
-        return np.lexsort(ranks.T[::-1])
-    # one number holds both ranks, which sorts several times faster
-    both = ranks[:, 0].astype(np.int64) << 32 | ranks[:, 1]
-    return np.argsort(both)
+def _sorted_rows(points: np.ndarray) -> np.ndarray:
+    """Returns row numbers by the first column, ties by the next ones."""
+    first = points[:, 0]
+    order = np.argsort(first)
+    in_order = first[order]
+    if (in_order[1:] == in_order[:-1]).any():
+        return np.lexsort(points.T[::-1])
+    return order
 
 
 def _fronts_of_unique(points: np.ndarray) -> np.ndarray:
-    """Returns the fronts of sorted ranks without repeated rows."""
+    """Returns the fronts of sorted points without repeated rows."""
     # compiled when it is first needed, and then kept on the disk
     from raremine.brain.novelty.dominance import many_signals, two_signals
 
