@@ -48,7 +48,12 @@ class CaptionObjects(StageOperator):
         form.choice("dtype", ("float32", "float16", "bfloat16"))
         form.integer("batch_size", 1)
         form.integer("concurrency", 1)
-        form.text("api_key_env", label="Secret with the server's key")
+        form.text(
+            "api_key_env",
+            label="Secret with the server's key",
+            description="FiftyOne secret or environment variable; the key "
+            "itself is never stored",
+        )
         form.numbers("price_per_million_tokens")
         form.switch("estimate_only")
         form.texts("retry", RETRIED)
