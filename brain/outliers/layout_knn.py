@@ -56,4 +56,6 @@ def few_points(layout: np.ndarray, smallest: int) -> np.ndarray:
     known = np.isfinite(layout).all(axis=1)
     if known.sum() >= smallest:
         return layout
-    return np.where(known[:, None], 0.0, np.nan)
+    places = np.full(layout.shape, np.nan)
+    places[known] = 0.0
+    return places

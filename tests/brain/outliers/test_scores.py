@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import IsolationForest
-from sklearn.manifold import TSNE
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 
 from raremine.brain.errors import RaremineError
@@ -23,8 +23,8 @@ from raremine.brain.outliers.isolation_forest import (
 from raremine.brain.outliers.knn import knn_scores
 from raremine.brain.outliers.lof import class_lof_scores, lof_scores
 from raremine.brain.outliers.scoring import SCORERS, ScoringInput
-from raremine.brain.outliers.tsne_knn import tsne_knn_scores, tsne_map
-from raremine.brain.outliers.umap_knn import umap_knn_scores, umap_map
+from raremine.brain.outliers.tsne_knn import tsne_knn_scores
+from raremine.brain.outliers.umap_knn import umap_knn_scores
 
 
 def cloud(n: int, d: int = 6, seed: int = 0) -> np.ndarray:
@@ -162,21 +162,52 @@ def test_nothing_but_broken_vectors(name: str) -> None:
 
 def test_all_methods_share_one_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
-    original = scoring.neighbor_graph
+    original = scoring.stored_graph
     monkeypatch.setattr(
         scoring,
-        "neighbor_graph",
+        "stored_graph",
         lambda *a, **b: made.append(a[1]) or original(*a, **b),
     )
-    monkeypatch.setattr(
-        "raremine.brain.outliers.umap_knn.neighbor_graph", None
-    )
+    for name in ("tsne", "umap"):
+        monkeypatch.setattr(f"raremine.brain.maps.{name}.neighbor_graph", None)
+    labels = np.array(["a"] * 40)
     names = ["knn", "lof", "umap_knn"]
-    inputs = ScoringInput(cloud(40), np.array(["a"] * 40), k=5, methods=names)
+    inputs = ScoringInput(cloud(40), labels, k=5, methods=names)
     scores = {name: SCORERS[name](inputs) for name in names}
-    assert made == [14]  # the fourteen others that UMAP asks for
+    # the fourteen others that UMAP asks for
+    assert made == [14]
     np.testing.assert_allclose(scores["knn"], knn_scores(cloud(40), k=5))
     np.testing.assert_allclose(scores["lof"], lof_scores(cloud(40), k=5))
+    many = cloud(120)
+    inputs = ScoringInput(
+        many, np.array(["a"] * 120), k=5, methods=[*names, "tsne_knn"]
+    )
+    scores = {name: SCORERS[name](inputs) for name in [*names, "tsne_knn"]}
+    # three times the perplexity of 30
+    assert made == [14, 90]
+    np.testing.assert_allclose(scores["knn"], knn_scores(many, k=5))
+    np.testing.assert_allclose(scores["lof"], lof_scores(many, k=5))
+
+
+def test_a_method_nobody_announced_has_a_graph_of_its_own() -> None:
+    inputs = ScoringInput(cloud(60), np.array(["a"] * 60), k=5)
+    for name, alone in (
+        ("tsne_knn", tsne_knn_scores),
+        ("umap_knn", umap_knn_scores),
+    ):
+        np.testing.assert_array_equal(
+            SCORERS[name](inputs), alone(cloud(60), k=5)
+        )
+
+
+@pytest.mark.parametrize(
+    ("scores", "smallest"), [(tsne_knn_scores, 4), (umap_knn_scores, 6)]
+)
+def test_a_map_of_too_few_points_says_nothing(
+    scores: Callable[[np.ndarray], np.ndarray], smallest: int
+) -> None:
+    assert (scores(cloud(smallest - 1)) == 0).all()
+    assert (scores(cloud(smallest)) > 0).all()
 
 
 def test_a_map_that_is_there_is_used() -> None:
@@ -188,16 +219,6 @@ def test_a_map_that_is_there_is_used() -> None:
         )
         with pytest.raises(RaremineError, match="does not belong to 6"):
             scores(cloud(6), layout=points)
-
-
-def test_umap_keeps_clusters_apart() -> None:
-    vectors = cloud(60)
-    vectors[30:] += 40
-    points = umap_map(vectors, seed=3)
-    np.testing.assert_array_equal(points, umap_map(vectors, seed=3))
-    distance = np.linalg.norm(points[:, None] - points[None], axis=2)
-    within = max(distance[:30, :30].max(), distance[30:, 30:].max())
-    assert distance[:30, 30:].min() > within
 
 
 def test_a_duplicate_counts_as_a_neighbour() -> None:
@@ -244,31 +265,11 @@ def test_class_rarity_is_the_surprise_of_the_class() -> None:
     assert (class_rarity_scores(labels[:6]) == 0).all()
 
 
-@pytest.mark.parametrize(
-    ("n", "perplexity"),
-    [(4, 3 / 1.01), (5, 4 / 1.01), (6, 5), (20, 19), (31, 30), (40, 30)],
-)
-def test_the_perplexity_is_the_published_one_below_n(
-    n: int, perplexity: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    used = {}
-
-    class Spy(TSNE):
-        def __init__(self, **kwargs: object) -> None:
-            used.update(kwargs)
-            super().__init__(**kwargs)
-
-    monkeypatch.setattr("sklearn.manifold.TSNE", Spy)
-    assert tsne_map(cloud(n)).shape == (n, 2)
-    assert used["perplexity"] == pytest.approx(perplexity)
-    assert used["random_state"] == 42
-
-
 def test_tsne_knn_counts_the_point_among_its_neighbours(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     points = np.array([[0, 0], [3, 4], [0, 1], [50, 0]], float)
-    monkeypatch.setattr(tsne_knn, "tsne_map", lambda vectors, seed: points)
+    monkeypatch.setattr(tsne_knn, "tsne_map", lambda *_, **__: points)
     scores = tsne_knn_scores(cloud(4), k=2)
     np.testing.assert_allclose(
         scores, [0.5, np.sqrt(18) / 2, 0.5, np.hypot(47, 4) / 2]
