@@ -55,7 +55,7 @@ class Usage:
         told: dict[str, Any] = {
             "crops": crops,
             "crops_per_second": round(rate, 3) if rate else None,
-            "seconds": round(crops / rate, 1) if rate else None,
+            "seconds": round(crops / rate, 3) if rate else None,
         }
         if self._counted:
             share = crops / self._counted
@@ -81,9 +81,10 @@ def in_words(estimate: dict[str, Any]) -> str:
     """Returns an estimate as a sentence."""
     parts = [f"{estimate['crops']:,} crops"]
     if estimate["seconds"] is not None:
+        took = estimate["seconds"]
+        about = f"{took / 60:.1f} min" if took >= 60 else f"{took:.2g} s"
         parts.append(
-            f"about {estimate['seconds'] / 60:.1f} minutes at "
-            f"{estimate['crops_per_second']:.2f} crops/s"
+            f"about {about} at {estimate['crops_per_second']:.3g} crops/s"
         )
     if "prompt_tokens" in estimate:
         parts.append(
@@ -91,7 +92,7 @@ def in_words(estimate: dict[str, Any]) -> str:
             f"{estimate['answer_tokens']:,} answer tokens"
         )
     if "cost" in estimate:
-        parts.append(f"cost {estimate['cost']:.2f} at your price")
+        parts.append(f"cost {estimate['cost']:,.4g} at your price")
     return ", ".join(parts)
 
 
