@@ -104,6 +104,33 @@ def sklearn_isolation_forest(vectors: np.ndarray) -> dict[str, np.ndarray]:
     return {"isolation_forest": -forest.score_samples(vectors)}
 
 
+def ours_map(vectors: np.ndarray, method: str) -> dict[str, np.ndarray]:
+    """A map, its neighbour graph included."""
+    from raremine.brain.maps.pca import pca_map
+    from raremine.brain.maps.tsne import tsne_map
+    from raremine.brain.maps.umap import umap_map
+
+    if method == "pca":
+        return {"points": pca_map(vectors)}
+    make = {"tsne": tsne_map, "umap": umap_map}[method]
+    return {"points": make(vectors, seed=SEED)}
+
+
+def sklearn_tsne(vectors: np.ndarray) -> dict[str, np.ndarray]:
+    """scikit-learn's t-SNE as it comes, 1000 iterations of Barnes-Hut."""
+    from sklearn.manifold import TSNE
+
+    return {"points": TSNE(random_state=SEED).fit_transform(vectors)}
+
+
+def umap_learn(vectors: np.ndarray) -> dict[str, np.ndarray]:
+    """umap-learn as it comes, with a seed as ours."""
+    import umap
+
+    model = umap.UMAP(random_state=SEED, n_jobs=1)
+    return {"points": model.fit_transform(vectors)}
+
+
 Way = Callable[[np.ndarray], Mapping[str, np.ndarray]]
 
 WAYS: dict[str, Way] = {
@@ -121,25 +148,36 @@ WAYS: dict[str, Way] = {
     ),
     "tsne_knn": lambda x: ours(x, "tsne_knn"),
     "umap_knn": lambda x: ours(x, "umap_knn"),
+    "map pca": lambda x: ours_map(x, "pca"),
+    "map tsne": lambda x: ours_map(x, "tsne"),
+    "map umap": lambda x: ours_map(x, "umap"),
+    "sklearn tsne": sklearn_tsne,
+    "umap-learn": umap_learn,
     "sklearn knn": sklearn_knn,
     "sklearn lof": sklearn_lof,
     "sklearn isolation_forest": sklearn_isolation_forest,
 }
-"""Names of ways; those of scikit-learn begin with its name."""
+"""Names of ways; those of scikit-learn begin with its name, maps of ours with
+"map"."""
 
 
 def _import_first(way: str) -> None:
     """Imports are no part of scoring."""
     import scipy.spatial  # noqa: F401
     import sklearn.ensemble
-    import sklearn.neighbors  # noqa: F401
+    import sklearn.neighbors
 
     if not way.startswith("sklearn"):
         import faiss  # noqa: F401
 
-        import raremine.brain.outliers.scoring  # noqa: F401
-    if way == "umap_knn":
+        import raremine.brain.outliers.scoring
+    if way.startswith("map"):
+        import raremine.brain.maps.placing  # noqa: F401
+    if "umap" in way:
         import umap  # noqa: F401
+    if "tsne" in way:
+        import openTSNE  # noqa: F401
+        import sklearn.manifold  # noqa: F401
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
-"""Outlier scores: seconds and memory by size, beside scikit-learn.
+"""Outlier scores and maps: seconds and memory by size, beside scikit-learn.
 
     python3 run.py bench outliers [--json FILE] [--quick] [--million]
-                                  [--sklearn-100k] [--dir DIR]
+                                  [--sklearn-100k] [--maps-100k] [--dir DIR]
+                                  [--only PART ...]
 
 The vectors are made up: clustered unit vectors of 512 dimensions. Each way
 runs in a fresh process and reads them as a memory map.
@@ -36,9 +37,19 @@ LINEAR = (
     "default",
     "set",
 )
-MAPS = ("umap_knn",)
 LARGEST_MAP = 30_000
-"""Objects up to which a map is timed here: it takes minutes beyond."""
+"""Objects up to which t-SNE and UMAP are timed: it takes minutes beyond."""
+
+MAPS = ("map pca", "map tsne", "map umap")
+MAP_RIVALS = {"map tsne": "sklearn tsne", "map umap": "umap-learn"}
+MAPS_BESIDE = (20_000,)
+QUICK_MAPS_BESIDE = (3_000,)
+JUDGED = 5000
+"""Objects of a map of which it is judged whether they kept neighbours."""
+
+JUDGED_NEIGHBORS = 12
+
+PARTS = ("scale", "beside", "agreement", "maps", "maps_beside")
 
 RIVALS = ("knn", "lof", "isolation_forest")
 TOTAL = "knn + lof + isolation_forest"
@@ -55,13 +66,21 @@ class Runner:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def run(self, way: str, count: int) -> dict[str, Any]:
-        """Returns what the process told of itself."""
+    def vectors(self, count: int) -> np.ndarray:
+        """Returns the vectors, as a memory map."""
+        return np.load(self._vectors(count), mmap_mode="r")
+
+    def _vectors(self, count: int) -> Path:
         vectors = self._folder / f"vectors-{count}.npy"
         if not vectors.exists():
             partial = vectors.with_suffix(".partial")
             write_vectors(partial, count)
             partial.rename(vectors)
+        return vectors
+
+    def run(self, way: str, count: int) -> dict[str, Any]:
+        """Returns what the process told of itself."""
+        vectors = self._vectors(count)
         print(f"  {count:,}: {way} ...", flush=True)
         return in_fresh_process(
             "benchmarks._outlier_methods",
@@ -90,18 +109,83 @@ def measure_scale(
     runner: Runner, sizes: Sequence[int]
 ) -> list[dict[str, Any]]:
     """Runs each of our methods at each size."""
+    return [_growth(runner, "raremine", way, sizes, sizes) for way in LINEAR]
+
+
+def measure_maps(
+    runner: Runner, sizes: Sequence[int], largest: int
+) -> list[dict[str, Any]]:
+    """Makes each kind of map at each size, their graph included.
+
+    Args:
+        runner: runs ways
+        sizes: numbers of objects
+        largest: objects up to which t-SNE and UMAP maps are made
+    """
     rows = []
-    for way in (*LINEAR, *MAPS):
-        own = [n for n in sizes if way not in MAPS or n <= LARGEST_MAP]
-        told = {count: runner.run(way, count) for count in own}
-        row: dict[str, Any] = {"raremine": way}
-        for count in sizes:
-            row[f"{count:,} s"] = _of(told.get(count), "seconds")
-        for count in sizes:
-            row[f"{count:,} MB"] = _of(told.get(count), "peak_mb")
-        row["slope"] = slope(own, [told[n]["seconds"] for n in own])
-        rows.append(row)
+    for way in MAPS:
+        own = [n for n in sizes if way == "map pca" or n <= largest]
+        rows.append(_growth(runner, "maps", way, own, sizes))
     return rows
+
+
+def measure_maps_beside(
+    runner: Runner, sizes: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Makes the maps of scikit-learn, of umap-learn alone, and ours."""
+    rows = []
+    for count in sizes:
+        for way, rival in MAP_RIVALS.items():
+            theirs, ours = runner.run(rival, count), runner.run(way, count)
+            rows.append(
+                {
+                    "beside": rival,
+                    "objects": count,
+                    "theirs s": theirs["seconds"],
+                    "raremine s": ours["seconds"],
+                    "times faster": theirs["seconds"] / ours["seconds"],
+                    "theirs MB": round(theirs["peak_mb"]),
+                    "raremine MB": round(ours["peak_mb"]),
+                    "trustworthiness, theirs": _digits(
+                        _faithfulness(runner, rival, count)
+                    ),
+                    "trustworthiness, raremine": _digits(
+                        _faithfulness(runner, way, count)
+                    ),
+                }
+            )
+    return rows
+
+
+def _faithfulness(runner: Runner, way: str, count: int) -> float:
+    """Returns how many of a sample's neighbours on a map are real ones."""
+    from sklearn.manifold import trustworthiness
+
+    rows = np.random.default_rng(0).choice(
+        count, min(count, JUDGED), replace=False
+    )
+    vectors = np.array(runner.vectors(count)[np.sort(rows)])
+    points = runner.scores(way, count)["points"][np.sort(rows)]
+    return float(
+        trustworthiness(vectors, points, n_neighbors=JUDGED_NEIGHBORS)
+    )
+
+
+def _growth(
+    runner: Runner,
+    title: str,
+    way: str,
+    own: Sequence[int],
+    sizes: Sequence[int],
+) -> dict[str, Any]:
+    told = {count: runner.run(way, count) for count in own}
+    row: dict[str, Any] = {title: way}
+    for count in sizes:
+        row[f"{count:,} s"] = _of(told.get(count), "seconds")
+    for count in sizes:
+        row[f"{count:,} MB"] = _of(told.get(count), "peak_mb")
+    row["slope"] = slope(own, [told[n]["seconds"] for n in own])
+    return row
 
 
 def _of(told: dict[str, Any] | None, name: str) -> float | None:
@@ -203,6 +287,14 @@ def main() -> None:
         help="scikit-learn at 100,000 as well, several minutes",
     )
     parser.add_argument(
+        "--maps-100k",
+        action="store_true",
+        help="t-SNE and UMAP maps of 100,000 as well, several minutes",
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART"
+    )
+    parser.add_argument(
         "--dir",
         type=Path,
         help="keep vectors here and use them again",
@@ -211,18 +303,25 @@ def main() -> None:
     sizes = QUICK_SIZES if options.quick else SIZES
     beside = QUICK_BESIDE if options.quick else BESIDE
     agreement = sizes[-1:]
+    maps_beside = QUICK_MAPS_BESIDE if options.quick else MAPS_BESIDE
+    largest = 100_000 if options.maps_100k else LARGEST_MAP
     if options.sklearn_100k:
         beside = (*beside, 100_000)
     if options.million:
         sizes = (*sizes, MILLION)
     with tempfile.TemporaryDirectory(prefix="raremine-bench-") as temporary:
         runner = Runner(options.dir or Path(temporary))
-        parts = {
-            "scale": measure_scale(runner, sizes),
-            "beside": measure_beside(runner, beside),
-            "agreement": measure_agreement(runner, agreement),
+        measures = {
+            "scale": lambda: measure_scale(runner, sizes),
+            "beside": lambda: measure_beside(runner, beside),
+            "agreement": lambda: measure_agreement(runner, agreement),
+            "maps": lambda: measure_maps(runner, sizes, largest),
+            "maps_beside": lambda: measure_maps_beside(runner, maps_beside),
         }
-    here = machine("faiss-cpu", "scikit-learn", "umap-learn", "numpy")
+        parts = {name: measures[name]() for name in options.only}
+    here = machine(
+        *("faiss-cpu", "scikit-learn", "umap-learn", "openTSNE", "numpy")
+    )
     for rows in parts.values():
         print(f"\n{table(rows)}")
     print(f"\n{', '.join(f'{k} {v}' for k, v in here.items())}")
