@@ -112,8 +112,9 @@ def ours_map(vectors: np.ndarray, method: str) -> dict[str, np.ndarray]:
 
     if method == "pca":
         return {"points": pca_map(vectors)}
-    make = {"tsne": tsne_map, "umap": umap_map}[method]
-    return {"points": make(vectors, seed=SEED)}
+    if method == "tsne":
+        return {"points": tsne_map(vectors, seed=SEED)}
+    return {"points": umap_map(vectors, seed=SEED)}
 
 
 def sklearn_tsne(vectors: np.ndarray) -> dict[str, np.ndarray]:
