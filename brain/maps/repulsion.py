@@ -182,7 +182,7 @@ def _all_pairs(points: np.ndarray) -> tuple[np.ndarray, float]:
     weight = 1 / (1 + np.einsum("ijk,ijk->ij", apart, apart))
     force = np.einsum("ijk,ij->ik", apart, weight * weight)
     pairs = float(weight.sum()) - len(points)
-    return force, max(pairs, float(np.finfo(np.float64).eps))
+    return force, max(pairs, 1e-12)
 
 
 @dataclass(frozen=True)
