@@ -8,7 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks._quality_worlds import WorldObjects
-from raremine.brain.outliers.fusion import fuse_flags, rank_percentile
+from raremine.brain.outliers.fusion import (
+    fuse_flags,
+    fuse_scores,
+    rank_percentile,
+)
 from raremine.brain.outliers.knn import knn_scores
 from raremine.brain.outliers.lof import lof_scores
 from raremine.brain.outliers.scoring import SCORERS, ScoringInput
@@ -189,4 +193,6 @@ def flags_of(
         name: values > threshold_by_share(values, SHARE)
         for name, values in own.items()
     }
-    return fuse_flags(flags, own, rule, SHARE)
+    fused = fuse_scores(own, rule)
+    limit = threshold_by_share(fused, SHARE)
+    return fuse_flags(flags, fused, rule, limit)

@@ -432,10 +432,11 @@ def score_outliers(
     *,
     field: str = "objects",
     embeddings: str = "objects_clip",
-    methods: Sequence[str] = ("isolation_forest", "knn"),
-    fusion: str = "union",
+    methods: Sequence[str] = ("knn", "class_rarity"),
+    fusion: str = "fisher",
+    weights: Mapping[str, float] | None = None,
     share: float = 0.2,
-    k: int = 20,
+    k: int = 100,
     seed: int = 42,
     thresholds: Mapping[str, Sequence[Any]] | None = None,
     exact: bool | None = None,
@@ -447,18 +448,23 @@ def score_outliers(
 
     Writes one raw score a method (higher = more unusual), ``outlier`` (the
     fused flag), ``outlier_by`` (the methods that flagged it) and
-    ``outlier_score`` (mean rank percentile of the methods).
+    ``outlier_score`` (the fused one, in (0, 1)).
 
     Args:
         samples: any collection with embedded objects
         field ("objects"): detections field
         embeddings ("objects_clip"): brain key of the vectors
-        methods (("isolation_forest", "knn")): any of isolation_forest, knn,
+        methods (("knn", "class_rarity")): any of isolation_forest, knn,
             lof, class_lof, tsne_knn, umap_knn, class_rarity
-        fusion ("union"): union, intersection, majority or mean_rank
-        share (0.2): share of the objects that each method flags; of tied
-            scores none is flagged rather than too many
-        k (20): neighbours of knn, lof and tsne_knn
+        fusion ("fisher"): fisher or mean_rank flag the top share of the
+            fused score; union, intersection or majority join the methods'
+            own flags
+        weights (None): method → weight in fisher and mean_rank; None = 3 for
+            knn in fisher, 1 for all others
+        share (0.2): share of the objects that is flagged, by each method and
+            by the fused score; of tied scores none rather than too many
+        k (100): neighbours of knn, lof and the maps' scores; should exceed
+            the number of crops that show one and the same object
         seed (42): seed of isolation_forest and tsne_knn
         thresholds (None): other limits by method, such as
             ``{"knn": ("iqr", 1.5)}`` (third quartile plus 1.5 interquartile
@@ -488,6 +494,7 @@ def score_outliers(
         embeddings=embeddings,
         methods=methods,
         fusion=fusion,
+        weights=weights,
         share=share,
         k=k,
         seed=seed,
@@ -505,9 +512,9 @@ def fit_outliers(
     *,
     field: str = "objects",
     embeddings: str = "objects_clip",
-    methods: Sequence[str] = ("isolation_forest", "knn"),
+    methods: Sequence[str] = ("knn", "class_rarity"),
     share: float = 0.2,
-    k: int = 20,
+    k: int = 100,
     seed: int = 42,
     thresholds: Mapping[str, Sequence[Any]] | None = None,
     exact: bool | None = None,
@@ -522,10 +529,10 @@ def fit_outliers(
         path: file of the model, an older one is replaced
         field ("objects"): detections field
         embeddings ("objects_clip"): brain key of the vectors
-        methods (("isolation_forest", "knn")): any of isolation_forest, knn,
+        methods (("knn", "class_rarity")): any of isolation_forest, knn,
             lof, class_lof, class_rarity; maps cannot take new points
         share (0.2): share of the reference objects above each method's limit
-        k (20): neighbours of knn and lof
+        k (100): neighbours of knn and lof
         seed (42): seed of whatever is random
         thresholds (None): other limits by method, see ``score_outliers``
         exact (None): how neighbours are searched, see ``score_outliers``

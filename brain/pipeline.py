@@ -24,8 +24,9 @@ from raremine.brain.detection_and_embedding import (
     STORE_OPTIONS,
 )
 from raremine.brain.errors import RaremineError
-from raremine.brain.models.huggingface_captioner import HuggingFaceCaptioner
 from raremine.brain.models.loading import (
+    CAPTIONER_OPTIONS,
+    captioner_factory,
     detector_factory,
     embedder_factory,
 )
@@ -38,15 +39,6 @@ DEFAULT_RECIPE = {"random": 0.1, "target": 0.1, "balance": "rank"}
 DEFAULT_EMBEDDER = {"model": "ViT-B-32", "pretrained": "laion2b_s34b_b79k"}
 
 ENGINE_OPTIONS = {"engine", "actors", "workers"}
-
-CAPTIONER_OPTIONS = {
-    "device",
-    "dtype",
-    "batch_size",
-    "max_new_tokens",
-    "min_pixels",
-    "max_pixels",
-}
 
 
 def run_pipeline(
@@ -330,8 +322,10 @@ def _captioner(
 ) -> tuple[Any, dict[str, Any]]:
     if value is None:
         return None, {}
+    if isinstance(value, Mapping) and "server" in value:
+        given = dict(value)
+        server = _pop(given, {"server", "model", *CAPTIONER_OPTIONS})
+        return captioner_factory(server)(), {**settings, **given}
     model, options = _split(value, "captioner", settings)
-    own = _pop(options, CAPTIONER_OPTIONS)
-    if isinstance(model, (str, Path)):
-        model = HuggingFaceCaptioner(str(model), **own)
-    return model, options
+    own = _pop(options, set(CAPTIONER_OPTIONS))
+    return captioner_factory(model, **own)(), options

@@ -7,6 +7,7 @@ from typing import Any
 
 import raremine.brain as rmb
 from raremine.operators.forms import Form
+from raremine.operators.show_map import open_map
 from raremine.operators.stage_operator import StageOperator
 from raremine.operators.targets import target_collection
 
@@ -16,7 +17,7 @@ class MapObjects(StageOperator):
 
     stage = "map_objects"
     label = "Map objects"
-    description = "Lay all objects out on a map for the Embeddings panel"
+    description = "Lay the objects of all cameras out on a map and show it"
     icon = "map"
 
     def fill_form(self, form: Form, ctx: Any) -> None:
@@ -38,5 +39,8 @@ class MapObjects(StageOperator):
     def run(
         self, ctx: Any, arguments: dict[str, Any], progress: Any
     ) -> Mapping[str, Any]:
-        """Lays out; returns the summary."""
-        return rmb.map_objects(target_collection(ctx), **arguments)
+        """Lays out and shows the map; returns the summary."""
+        summary = rmb.map_objects(target_collection(ctx), **arguments)
+        if not ctx.delegated:
+            open_map(ctx, arguments.get("brain_key"))
+        return summary

@@ -58,7 +58,10 @@ class Mine(StageOperator):
         )
         form.text(
             "captioner",
-            description="Hub id or local folder of a Qwen2-VL model",
+            description=(
+                "Hub id or local folder of a Qwen2-VL model, or address of "
+                "an OpenAI-compatible server"
+            ),
         )
         form.text(
             "vocabulary",

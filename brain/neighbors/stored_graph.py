@@ -78,7 +78,8 @@ def _digest(vectors: np.ndarray, k: int, exact: bool, seed: int) -> str:
     digest = hashlib.blake2b(repr(settings).encode(), digest_size=16)
     for start in range(0, len(vectors), ROWS_AT_ONCE):
         part = vectors[start : start + ROWS_AT_ONCE]
-        digest.update(np.ascontiguousarray(part, dtype=np.float32))
+        block = np.ascontiguousarray(part, dtype=np.float32)
+        digest.update(block.tobytes())
     return digest.hexdigest()
 
 

@@ -13,7 +13,9 @@ from raremine.brain.neighbors.approximate_search import ClusteredIndex
 from raremine.brain.neighbors.exact_search import exact_neighbors
 from raremine.brain.neighbors.finite import finite_rows
 from raremine.brain.neighbors.graph import EXACT_LIMIT, neighbor_graph
+from raremine.brain.neighbors.stored_graph import stored_graph
 from raremine.brain.outliers.class_rarity import class_rarity_scores
+from raremine.brain.outliers.fusion import fuse_ranks, rank_among
 from raremine.brain.outliers.isolation_forest import (
     IsolationTrees,
     grow_trees,
@@ -29,8 +31,15 @@ from raremine.brain.outliers.lof import (
     lof_of_graph,
     reachability_density,
 )
-from raremine.brain.outliers.scoring import check_methods
-from raremine.brain.outliers.thresholds import threshold_rules
+from raremine.brain.outliers.scoring import (
+    DEFAULT_K,
+    DEFAULT_METHODS,
+    check_methods,
+)
+from raremine.brain.outliers.thresholds import (
+    threshold_by_share,
+    threshold_rules,
+)
 
 FITTED_METHODS = (
     "isolation_forest",
@@ -59,6 +68,8 @@ class OutlierModel:
         vectors: (n, d) float32 finite vectors of the reference set
         labels: (n,) str class names of the reference set
         limits: method → score above which an object is flagged
+        own: method → (n,) float64 scores of the reference set itself, which
+            new objects are ranked among
         local (None): densities of the reference set, of lof
         class_local (None): densities within the classes, of class_lof; NaN
             in classes too small for neighbours of their own
@@ -74,6 +85,7 @@ class OutlierModel:
     vectors: np.ndarray
     labels: np.ndarray
     limits: dict[str, float]
+    own: dict[str, np.ndarray]
     local: LocalDensity | None = None
     class_local: LocalDensity | None = None
     class_largest: float = 1.0
@@ -139,6 +151,29 @@ class OutlierModel:
         """
         return {n: s > self.limits[n] for n, s in scores.items()}
 
+    def fuse(
+        self,
+        scores: Mapping[str, np.ndarray],
+        fusion: str,
+        share: float,
+        weights: Mapping[str, float] | None = None,
+    ) -> tuple[np.ndarray, float]:
+        """Joins the methods' scores by their ranks in the reference set.
+
+        Args:
+            scores: method → (m,) float, of :meth:`score`
+            fusion: see ``fuse_ranks``
+            share: share of the reference set above the limit
+            weights (None): see ``fuse_ranks``
+
+        Returns:
+            tuple of (m,) fused scores and the limit of the fused score
+        """
+        ranks = {n: rank_among(s, self.own[n]) for n, s in scores.items()}
+        own = {n: rank_among(s, s) for n, s in self.own.items()}
+        limit = threshold_by_share(fuse_ranks(own, fusion, weights), share)
+        return fuse_ranks(ranks, fusion, weights), limit
+
     def _isolation_forest(self, vectors: np.ndarray) -> np.ndarray:
         if self.trees is None:
             return np.zeros(len(vectors))
@@ -201,9 +236,9 @@ class OutlierModel:
 def fit(
     vectors: np.ndarray,
     labels: np.ndarray | None = None,
-    methods: Sequence[str] = ("isolation_forest", "knn"),
+    methods: Sequence[str] = DEFAULT_METHODS,
     *,
-    k: int = 20,
+    k: int = DEFAULT_K,
     seed: int = 42,
     exact: bool | None = None,
     share: float = 0.2,
@@ -214,9 +249,9 @@ def fit(
     Args:
         vectors: (n, d) float32; rows that are not finite are left out
         labels (None): (n,) class names; class_lof and class_rarity need them
-        methods (("isolation_forest", "knn")): any of ``FITTED_METHODS``; a
+        methods (("knn", "class_rarity")): any of ``FITTED_METHODS``; a
             t-SNE or UMAP map has no place for new points
-        k (20): neighbours of knn and lof
+        k (100): neighbours of knn and lof
         seed (42): seed of the forest and of the clusters
         exact (None): how neighbours are searched, see ``neighbor_graph``
         share (0.2): share of the reference set above each method's limit
@@ -244,7 +279,7 @@ def fit(
     parts: dict[str, Any] = {}
     own: dict[str, np.ndarray] = {}
     if {"knn", "lof"} & set(methods):
-        graph = neighbor_graph(known, k, exact=exact, seed=seed)
+        graph = stored_graph(known, k, exact=exact, seed=seed)
         if "knn" in methods:
             own["knn"] = mean_distance(graph)
         if "lof" in methods:
@@ -269,6 +304,7 @@ def fit(
         known,
         names,
         {name: rule.limit(own[name]) for name, rule in rules.items()},
+        {name: own[name] for name in methods},
         **parts,
     )
 

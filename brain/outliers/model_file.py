@@ -19,7 +19,8 @@ from raremine.brain.outliers.model import FITTED_METHODS, OutlierModel
 from raremine.brain.outliers.scoring import check_methods
 
 FORMAT = "raremine outlier model"
-VERSION = 1
+VERSION = 2
+"""1 had no scores of the reference set."""
 
 TREE_ARRAYS = ("roots", "feature", "threshold", "children", "path_length")
 
@@ -60,6 +61,8 @@ def save_model(model: OutlierModel, path: str | Path) -> Path:
         if local is not None:
             arrays[f"{name}.k_distance"] = local.k_distance
             arrays[f"{name}.density"] = local.density
+    for name, values in model.own.items():
+        arrays[f"own.{name}"] = values
     if model.trees is not None:
         for name in TREE_ARRAYS:
             arrays[f"trees.{name}"] = getattr(model.trees, name)
@@ -89,7 +92,7 @@ def load_model(path: str | Path) -> OutlierModel:
         path: a file of :func:`save_model`
 
     Raises:
-        RaremineError: if it is absent, not such a file, or of a newer version
+        RaremineError: if it is absent, not such a file, or of another version
     """
     path = Path(path)
     if not path.is_file():
@@ -103,7 +106,7 @@ def load_model(path: str | Path) -> OutlierModel:
         settings = json.loads(arrays["settings"].tobytes())
         if settings["format"] != FORMAT:
             raise KeyError("format")
-        if settings["version"] <= VERSION:
+        if settings["version"] == VERSION:
             return _model(settings, arrays)
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         raise _unreadable(path) from error
@@ -111,7 +114,8 @@ def load_model(path: str | Path) -> OutlierModel:
         raise _unreadable(path) from error
     raise RaremineError(
         f"The outlier model '{path}' is of version {settings['version']}, "
-        f"this one reads up to {VERSION}; update raremine or fit it again."
+        f"this one reads {VERSION}; fit it again on the reference set, or "
+        "update raremine."
     )
 
 
@@ -139,11 +143,13 @@ def _model(
         vectors=arrays["vectors"],
         labels=arrays["class_names"][arrays["class_codes"]],
         limits={n: float(v) for n, v in settings["limits"].items()},
+        own={n: arrays[f"own.{n}"] for n in settings["methods"]},
         class_largest=float(settings["class_largest"]),
         origin=dict(settings["origin"]),
         **parts,
     )
     lengths = {len(model.vectors), len(model.labels)}
+    lengths |= {len(values) for values in model.own.values()}
     for name in ("local", "class_local"):
         local = getattr(model, name)
         if local is not None:

@@ -10,13 +10,23 @@ import numpy as np
 from raremine.brain.errors import RaremineError
 from raremine.brain.maps.tsne import tsne_neighbors
 from raremine.brain.maps.umap import NEIGHBORS
-from raremine.brain.neighbors.graph import NeighborGraph, neighbor_graph
+from raremine.brain.neighbors.graph import NeighborGraph
+from raremine.brain.neighbors.stored_graph import stored_graph
 from raremine.brain.outliers.class_rarity import class_rarity_scores
 from raremine.brain.outliers.isolation_forest import isolation_forest_scores
 from raremine.brain.outliers.knn import knn_scores
 from raremine.brain.outliers.lof import class_lof_scores, lof_scores
 from raremine.brain.outliers.tsne_knn import tsne_knn_scores
 from raremine.brain.outliers.umap_knn import umap_knn_scores
+
+DEFAULT_METHODS = ("knn", "class_rarity")
+"""What finds most of the rare with the fewest flags, alone and together, on
+rendered worlds: see ``bench outlier_quality``."""
+
+DEFAULT_K = 100
+"""More than the views there are of one object. Keyframes of a scene show the
+same thing again, from several cameras: with few neighbours a rare object's
+own views make it look common."""
 
 
 class ScoringInput:
@@ -25,7 +35,7 @@ class ScoringInput:
     Args:
         vectors: (n, d) float32, may be a memory map
         labels: (n,) class names
-        k (20): neighbours
+        k (100): neighbours
         seed (42): seed of whatever is random
         exact (None): how neighbours are searched, see ``neighbor_graph``
         methods (()): methods that will be asked for; they decide how many
@@ -37,7 +47,7 @@ class ScoringInput:
         vectors: np.ndarray,
         labels: np.ndarray,
         *,
-        k: int = 20,
+        k: int = DEFAULT_K,
         seed: int = 42,
         exact: bool | None = None,
         methods: Sequence[str] = (),
@@ -62,8 +72,8 @@ class ScoringInput:
 
     @cached_property
     def graph(self) -> NeighborGraph:
-        """The vectors' neighbour graph, computed when first asked for."""
-        return neighbor_graph(
+        """The vectors' neighbour graph, made or read when first asked for."""
+        return stored_graph(
             self.vectors, self.widest, exact=self.exact, seed=self.seed
         )
 

@@ -36,11 +36,16 @@ from raremine.brain.outliers.run import (
     result_arrays,
 )
 from raremine.brain.outliers.scoring import (
+    DEFAULT_K,
+    DEFAULT_METHODS,
     SCORERS,
     ScoringInput,
     check_methods,
 )
-from raremine.brain.outliers.thresholds import threshold_rules
+from raremine.brain.outliers.thresholds import (
+    threshold_by_share,
+    threshold_rules,
+)
 from raremine.brain.runs import (
     check_key,
     fingerprint,
@@ -57,10 +62,11 @@ def score(
     *,
     field: str = "objects",
     embeddings: str = "objects_clip",
-    methods: Sequence[str] = ("isolation_forest", "knn"),
-    fusion: str = "union",
+    methods: Sequence[str] = DEFAULT_METHODS,
+    fusion: str = "fisher",
+    weights: Mapping[str, float] | None = None,
     share: float = 0.2,
-    k: int = 20,
+    k: int = DEFAULT_K,
     seed: int = 42,
     thresholds: Mapping[str, Sequence[object]] | None = None,
     exact: bool | None = None,
@@ -78,7 +84,8 @@ def score(
         methods, thresholds, exact = fitted.methods, None, fitted.exact
         k, seed = fitted.k, fitted.seed
     check_methods(methods, tuple(SCORERS))
-    check_fusion(fusion)
+    check_fusion(fusion, weights)
+    _check_weights(weights, methods)
     rules = threshold_rules(methods, share, thresholds)
     scope = resolve(samples, field)
     dataset = scope.dataset
@@ -105,6 +112,8 @@ def score(
             name: [rules[name].kind, rules[name].number]
             for name in sorted(thresholds)
         }
+    if weights is not None:
+        params["weights"] = {name: weights[name] for name in sorted(weights)}
     if exact is not None:
         params["exact"] = exact
     if model is not None and fitted is not None:
@@ -123,6 +132,7 @@ def score(
     if fitted is not None:
         scores = fitted.score(vectors, table["label"])
         limits = fitted.limits
+        fused_score, limit = fitted.fuse(scores, fusion, share, weights)
     else:
         inputs = ScoringInput(
             vectors,
@@ -134,30 +144,28 @@ def score(
         )
         scores = {name: SCORERS[name](inputs) for name in methods}
         limits = {name: rules[name].limit(scores[name]) for name in methods}
+        fused_score = fuse_scores(scores, fusion, weights)
+        limit = threshold_by_share(fused_score, share)
     flags = {name: scores[name] > limits[name] for name in methods}
-    fused = fuse_flags(flags, scores, fusion, share)
+    fused = fuse_flags(flags, fused_score, fusion, limit)
     flagged_by = [
         [name for name in methods if flags[name][row]]
         for row in range(len(table))
     ]
-    fused_score = fuse_scores(scores)
     limits = {name: float(limit) for name, limit in limits.items()}
-    columns = {
+    columns: dict[str, Sequence[Any] | np.ndarray] = {
         **scores,
         "outlier": list(map(bool, fused)),
         "outlier_by": flagged_by,
         "outlier_score": fused_score,
     }
-    declare_columns(
-        dataset,
-        field,
-        {
-            "outlier": fof.BooleanField,
-            "outlier_by": fof.ListField,
-            "outlier_status": fof.StringField,
-            **dict.fromkeys((*methods, "outlier_score"), fof.FloatField),
-        },
+    types: dict[str, type[fof.Field]] = dict.fromkeys(
+        (*methods, "outlier_score"), fof.FloatField
     )
+    types["outlier"] = fof.BooleanField
+    types["outlier_by"] = fof.ListField
+    types["outlier_status"] = fof.StringField
+    declare_columns(dataset, field, types)
     # objects that could not be scored keep no score of an earlier run
     columns = {
         name: _everyone(values, rows, len(everything))
@@ -212,9 +220,9 @@ def fit_reference(
     *,
     field: str = "objects",
     embeddings: str = "objects_clip",
-    methods: Sequence[str] = ("isolation_forest", "knn"),
+    methods: Sequence[str] = DEFAULT_METHODS,
     share: float = 0.2,
-    k: int = 20,
+    k: int = DEFAULT_K,
     seed: int = 42,
     thresholds: Mapping[str, Sequence[object]] | None = None,
     exact: bool | None = None,
@@ -228,9 +236,9 @@ def fit_reference(
         path: file of the model, an older one is replaced
         field ("objects"): detections field
         embeddings ("objects_clip"): brain key of the vectors
-        methods (("isolation_forest", "knn")): any of ``FITTED_METHODS``
+        methods (("knn", "class_rarity")): any of ``FITTED_METHODS``
         share (0.2): share of the reference objects above each method's limit
-        k (20): neighbours of knn and lof
+        k (100): neighbours of knn and lof
         seed (42): seed of whatever is random
         thresholds (None): method → (kind, value) instead of the share
         exact (None): how neighbours are searched, see ``neighbor_graph``
@@ -272,6 +280,17 @@ def fit_reference(
         path=str(path),
     )
     return summary.to_dict()
+
+
+def _check_weights(
+    weights: Mapping[str, float] | None, methods: Sequence[str]
+) -> None:
+    unused = sorted(set(weights or ()) - set(methods))
+    if unused:
+        raise RaremineError(
+            f"A weight is given for {', '.join(unused)}, which is not "
+            f"scored; the methods are {', '.join(methods)}."
+        )
 
 
 def _check_embedder(

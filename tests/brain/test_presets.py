@@ -29,6 +29,7 @@ def test_the_published_numbers() -> None:
     outliers = paper["outliers"]
     assert set(outliers["methods"]) == {"tsne_knn", "isolation_forest"}
     assert (outliers["fusion"], outliers["share"]) == ("union", 0.2)
+    assert outliers["k"] == 20
     assert paper["concepts"]["weighting"] == "fixed"
 
 

@@ -213,3 +213,28 @@ def test_files_that_are_no_model(model: OutlierModel, tmp_path: Path) -> None:
     np.savez(tmp_path / "newer.npz", **arrays)
     with pytest.raises(RaremineError, match="version 99.*update raremine"):
         load_model(tmp_path / "newer.npz")
+
+
+def test_new_objects_are_fused_by_their_ranks_in_the_reference_set() -> None:
+    rng = np.random.default_rng(5)
+    usual = rng.normal(size=(400, 8)).astype(np.float32)
+    labels = np.array(["car"] * 390 + ["bus"] * 10, dtype=object)
+    model = fit(usual, labels, ["knn", "class_rarity"], k=10, share=0.1)
+    # a new kind that comes a hundred times: all of them stand out
+    new = (rng.normal(size=(100, 8)) + 20).astype(np.float32)
+    fused, limit = model.fuse(
+        model.score(new, np.array(["car"] * 100, dtype=object)),
+        "fisher",
+        share=0.1,
+    )
+    assert (fused > limit).all()
+    assert len(np.unique(fused)) == 100
+    # and of more of the usual about as many as in the reference set
+    more = rng.normal(size=(2000, 8)).astype(np.float32)
+    fused, again = model.fuse(
+        model.score(more, np.array(["car"] * 2000, dtype=object)),
+        "fisher",
+        share=0.1,
+    )
+    assert again == limit
+    assert 0.05 < (fused > limit).mean() < 0.15

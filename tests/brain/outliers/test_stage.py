@@ -14,6 +14,7 @@ from raremine.brain.crop_index import open_index
 from raremine.brain.crop_vectors import vectors_of
 from raremine.brain.errors import MissingStageError, RaremineError
 from raremine.brain.outliers import stage
+from raremine.brain.outliers.fusion import fuse_scores
 from raremine.brain.outliers.isolation_forest import isolation_forest_scores
 from raremine.brain.outliers.knn import knn_scores
 from raremine.brain.outliers.model_file import load_model, save_model
@@ -50,7 +51,9 @@ def columns(dataset: fo.Dataset, *names: str) -> dict[str, np.ndarray]:
 
 
 def test_scores_flags_and_their_reasons_agree(dataset: fo.Dataset) -> None:
-    summary = rmb.score_outliers(dataset)
+    summary = rmb.score_outliers(
+        dataset, methods=["isolation_forest", "knn"], fusion="union"
+    )
     got = columns(
         dataset,
         *("isolation_forest", "knn", "outlier", "outlier_by", "outlier_score"),
@@ -73,6 +76,33 @@ def test_scores_flags_and_their_reasons_agree(dataset: fo.Dataset) -> None:
     assert summary["by_knn"] == 4  # a fifth of 19
     assert summary["outliers"] == int(np.sum(got["outlier"] == True))  # noqa: E712
     assert ((got["outlier_score"] > 0) & (got["outlier_score"] < 1)).all()
+
+
+def test_the_default_flags_the_top_share_of_the_fused_score(
+    dataset: fo.Dataset,
+) -> None:
+    names = ("knn", "class_rarity", "outlier", "outlier_score")
+    rmb.score_outliers(dataset, share=0.3)
+    got = columns(dataset, *names)
+    expected = fuse_scores({n: got[n] for n in names[:2]}, "fisher")
+    np.testing.assert_allclose(got["outlier_score"], expected)
+    limit = threshold_by_share(expected, 0.3)
+    assert got["outlier"].tolist() == (expected > limit).tolist()
+    params = dataset.get_brain_info("objects_outliers").config.params
+    assert (params["fusion"], params["k"]) == ("fisher", 100)
+
+
+def test_weights_change_the_fused_score(dataset: fo.Dataset) -> None:
+    rmb.score_outliers(dataset)
+    before = columns(dataset, "outlier_score")["outlier_score"]
+    summary = rmb.score_outliers(dataset, weights={"class_rarity": 5})
+    assert summary["objects"] == len(NAMES)
+    after = columns(dataset, "outlier_score")["outlier_score"]
+    assert not np.allclose(before, after)
+    again = rmb.score_outliers(dataset, weights={"class_rarity": 5})
+    assert again["objects"] == 0
+    with pytest.raises(RaremineError, match="lof, which is not scored"):
+        rmb.score_outliers(dataset, weights={"lof": 2})
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 5, 19])
@@ -182,7 +212,9 @@ def test_new_objects_are_scored_against_a_reference_set(
     assert fitted["objects"] == len(vectors) > 3
     summary = stage.score(dataset, model=path, methods=["lof"])
     assert summary["objects"] == len(NAMES)
-    got = columns(dataset, "label", "knn", "outlier_by")
+    got = columns(
+        dataset, "label", "knn", "outlier_by", "outlier", "outlier_score"
+    )
     everything, _ = vectors_of(dataset, "objects_clip", read_objects(dataset))
     model = load_model(path)
     expected = model.score(everything, got["label"])["knn"]
@@ -193,6 +225,10 @@ def test_new_objects_are_scored_against_a_reference_set(
     )
     for row, by in enumerate(got["outlier_by"]):
         assert ("knn" in by) == (expected[row] > model.limits["knn"])
+    scores = model.score(everything, got["label"])
+    fused, limit = model.fuse(scores, "fisher", 0.2)
+    np.testing.assert_allclose(got["outlier_score"], fused)
+    assert got["outlier"].tolist() == (fused > limit).tolist()
     assert stage.score(dataset, model=path)["objects"] == 0
     # another model is another run
     stage.fit_reference(front, path, methods=["knn"], k=2)
@@ -246,7 +282,7 @@ def test_the_odd_ones_are_flagged(tmp_path: Path) -> None:
     rmb.score_outliers(dataset)
     got = columns(dataset, "label", "outlier_score", "outlier_by")
     dog = list(got["label"]).index("dog")
-    assert got["outlier_by"][dog] == ["isolation_forest", "knn"]
+    assert got["outlier_by"][dog] == ["knn", "class_rarity"]
     assert np.argmax(got["outlier_score"]) == dog
 
 
