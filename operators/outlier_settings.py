@@ -11,6 +11,18 @@ from raremine.operators.forms import Form
 SEARCHES = {"by size": None, "exact": True, "approximate": False}
 
 
+def add_weights(form: Form, methods: Sequence[str]) -> None:
+    """Asks for the methods' weights in a fused score."""
+    form.texts(
+        "weights",
+        [f"{method} 2" for method in methods],
+        description=(
+            "Weights in the fusions fisher and mean_rank: a method and a "
+            "number; empty = 3 for knn in fisher, 1 for all others"
+        ),
+    )
+
+
 def add_settings(form: Form, methods: Sequence[str]) -> None:
     """Asks for limits by method and for how neighbours are searched."""
     form.texts(
@@ -42,16 +54,18 @@ def take_settings(arguments: dict[str, Any]) -> dict[str, Any]:
         arguments: the user's arguments; loses these settings
 
     Returns:
-        ``thresholds`` and ``exact`` as the SDK takes them, where given
+        ``thresholds``, ``weights`` and ``exact`` as the SDK takes them, where given
 
     Raises:
-        RaremineError: if a threshold cannot be read
+        RaremineError: if a threshold or weight cannot be read
     """
     settings: dict[str, Any] = {}
     if "thresholds" in arguments:
         settings["thresholds"] = dict(
             map(_threshold, arguments.pop("thresholds"))
         )
+    if "weights" in arguments:
+        settings["weights"] = dict(map(_weight, arguments.pop("weights")))
     if "exact" in arguments:
         settings["exact"] = SEARCHES[arguments.pop("exact")]
     return settings
@@ -66,4 +80,15 @@ def _threshold(text: str) -> tuple[str, tuple[Any, ...]]:
         raise RaremineError(
             f"The threshold '{text}' cannot be read; write a method, a kind "
             "and a number, such as 'knn iqr 1.5'."
+        ) from None
+
+
+def _weight(text: str) -> tuple[str, float]:
+    try:
+        method, number = text.replace(":", " ").split()
+        return method, float(number)
+    except ValueError:
+        raise RaremineError(
+            f"The weight '{text}' cannot be read; write a method and a "
+            "number, such as 'knn 3'."
         ) from None

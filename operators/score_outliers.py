@@ -9,7 +9,11 @@ import raremine.brain as rmb
 from raremine.brain.outliers.fusion import FUSIONS
 from raremine.brain.outliers.scoring import SCORERS
 from raremine.operators.forms import Form
-from raremine.operators.outlier_settings import add_settings, take_settings
+from raremine.operators.outlier_settings import (
+    add_settings,
+    add_weights,
+    take_settings,
+)
 from raremine.operators.stage_operator import StageOperator
 from raremine.operators.targets import target_collection
 
@@ -28,6 +32,7 @@ class ScoreOutliers(StageOperator):
         form.vectors(ctx.dataset)
         form.texts("methods", tuple(SCORERS))
         form.choice("fusion", FUSIONS)
+        add_weights(form, tuple(SCORERS))
         form.decimal("share", 0.0, 1.0)
         add_settings(form, tuple(SCORERS))
         form.integer("k", 1)

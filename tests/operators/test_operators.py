@@ -222,16 +222,20 @@ def test_limits_of_methods_are_typed(
         "thresholds": ["knn iqr 1.5", "lof: percentile, 95"],
         "exact": "approximate",
     }
-    if name == "fit_outliers":
-        params["path"] = "usual.npz"
-    foo.execute_operator(
-        _uri(name), dict(dataset=mined), params=dict(params)
-    )
-    assert double.arguments == {
+    expected = {
         "methods": ["knn", "lof"],
         "thresholds": {"knn": ("iqr", 1.5), "lof": ("percentile", 95.0)},
         "exact": False,
     }
+    if name == "fit_outliers":
+        params["path"] = "usual.npz"
+    else:
+        params["weights"] = ["knn 2.5", "lof: 1"]
+        expected["weights"] = {"knn": 2.5, "lof": 1.0}
+    foo.execute_operator(
+        _uri(name), dict(dataset=mined), params=dict(params)
+    )
+    assert double.arguments == expected
     for text in ("knn", "knn iqr much"):
         with pytest.raises(ExecutionError, match="such as 'knn iqr 1.5'"):
             foo.execute_operator(
