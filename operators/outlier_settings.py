@@ -54,7 +54,8 @@ def take_settings(arguments: dict[str, Any]) -> dict[str, Any]:
         arguments: the user's arguments; loses these settings
 
     Returns:
-        ``thresholds``, ``weights`` and ``exact`` as the SDK takes them, where given
+        ``thresholds``, ``weights`` and ``exact`` as the SDK takes them,
+        where given
 
     Raises:
         RaremineError: if a threshold or weight cannot be read

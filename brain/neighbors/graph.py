@@ -14,6 +14,9 @@ from raremine.brain.neighbors.finite import finite_rows
 EXACT_LIMIT = 20_000
 """Vectors up to which the search is exact unless asked otherwise."""
 
+ROWS_AT_ONCE = 65_536
+"""Queries searched together."""
+
 
 @dataclass(frozen=True)
 class NeighborGraph:
@@ -104,14 +107,16 @@ def neighbor_graph(
         (len(vectors), k), np.nan, dtype=np.float64 if exact else np.float32
     )
     if k:
-        own = np.arange(n)
-        if exact:
-            found, far = exact_neighbors(known, known, k, own)
-        else:
-            found, far = ClusteredIndex(known, seed=seed).neighbors(
-                known, k, own
-            )
-        indices[rows], distances[rows] = rows[found], far
+        index = None if exact else ClusteredIndex(known, seed=seed)
+        # in parts: the searches' own results take twice the graph's memory
+        for start in range(0, n, ROWS_AT_ONCE):
+            own = np.arange(start, min(start + ROWS_AT_ONCE, n))
+            queries = known[start : start + ROWS_AT_ONCE]
+            if index is None:
+                found, far = exact_neighbors(queries, known, k, own)
+            else:
+                found, far = index.neighbors(queries, k, own)
+            indices[rows[own]], distances[rows[own]] = rows[found], far
     return NeighborGraph(indices, distances, finite, exact)
 
 
