@@ -14,6 +14,12 @@ from typing import Any
 import numpy as np
 
 K = 20
+"""scikit-learn's own default for LOF, for all that stand side by side."""
+
+DEFAULT_METHODS = ("knn", "class_rarity")
+DEFAULT_K = 100
+"""What ``score_outliers`` does unless told otherwise."""
+
 SEED = 42
 
 
@@ -51,15 +57,20 @@ def write_vectors(path: Path, count: int, dimensions: int = 512) -> None:
     vectors.flush()
 
 
-def _graph(vectors: np.ndarray, exact: bool | None) -> Any:
+def _graph(vectors: np.ndarray, exact: bool | None, k: int = K) -> Any:
     from raremine.brain.neighbors.graph import neighbor_graph
 
-    return neighbor_graph(vectors, K, exact=exact)
+    return neighbor_graph(vectors, k, exact=exact)
 
 
 def ours_graph(vectors: np.ndarray) -> dict[str, np.ndarray]:
     """The neighbour graph alone, as the size decides."""
     return {"kth": _graph(vectors, None).distances[:, -1]}
+
+
+def ours_wide_graph(vectors: np.ndarray) -> dict[str, np.ndarray]:
+    """A graph of the default's neighbours, which serves the maps too."""
+    return {"kth": _graph(vectors, None, DEFAULT_K).distances[:, -1]}
 
 
 def ours_exact_graph(vectors: np.ndarray) -> dict[str, np.ndarray]:
@@ -68,14 +79,14 @@ def ours_exact_graph(vectors: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def ours(
-    vectors: np.ndarray, *methods: str, exact: bool | None = None
+    vectors: np.ndarray, *methods: str, exact: bool | None = None, k: int = K
 ) -> dict[str, np.ndarray]:
     """Methods over one graph, as the stage calls them."""
     from raremine.brain.outliers.scoring import SCORERS, ScoringInput
 
     labels = np.array(["car", "truck"], object)[np.arange(len(vectors)) % 2]
     inputs = ScoringInput(
-        vectors, labels, k=K, seed=SEED, exact=exact, methods=methods
+        vectors, labels, k=k, seed=SEED, exact=exact, methods=methods
     )
     return {name: SCORERS[name](inputs) for name in methods}
 
@@ -136,13 +147,14 @@ Way = Callable[[np.ndarray], Mapping[str, np.ndarray]]
 
 WAYS: dict[str, Way] = {
     "graph": ours_graph,
+    "graph of 100": ours_wide_graph,
     "exact graph": ours_exact_graph,
     "isolation_forest": lambda x: ours(x, "isolation_forest"),
     "knn": lambda x: ours(x, "knn"),
     "lof": lambda x: ours(x, "lof"),
     "class_lof": lambda x: ours(x, "class_lof"),
     "class_rarity": lambda x: ours(x, "class_rarity"),
-    "default": lambda x: ours(x, "isolation_forest", "knn"),
+    "default": lambda x: ours(x, *DEFAULT_METHODS, k=DEFAULT_K),
     "set": lambda x: ours(x, "isolation_forest", "knn", "lof"),
     "exact set": lambda x: ours(
         x, "isolation_forest", "knn", "lof", exact=True

@@ -31,6 +31,7 @@ LINEAR = (
     "class_rarity",
     "isolation_forest",
     "graph",
+    "graph of 100",
     "knn",
     "lof",
     "class_lof",
@@ -39,6 +40,9 @@ LINEAR = (
 )
 LARGEST_MAP = 30_000
 """Objects up to which t-SNE and UMAP are timed: it takes minutes beyond."""
+
+MILLIONS = ("isolation_forest", "graph of 100", "default", "set")
+"""What is timed with a million objects as well."""
 
 MAPS = ("map pca", "map tsne", "map umap")
 MAP_RIVALS = {"map tsne": "sklearn tsne", "map umap": "umap-learn"}
@@ -82,12 +86,15 @@ class Runner:
         """Returns what the process told of itself."""
         vectors = self._vectors(count)
         print(f"  {count:,}: {way} ...", flush=True)
-        return in_fresh_process(
-            "benchmarks._outlier_methods",
-            way,
-            str(vectors),
-            str(self._scores(way, count)),
-        )
+        # a home of its own, or it would find the graph of the way before
+        with tempfile.TemporaryDirectory(dir=self._folder) as home:
+            return in_fresh_process(
+                "benchmarks._outlier_methods",
+                way,
+                str(vectors),
+                str(self._scores(way, count)),
+                environment={"RAREMINE_HOME": home},
+            )
 
     def scores(self, way: str, count: int) -> dict[str, np.ndarray]:
         """Returns the scores of a way that has run."""

@@ -30,8 +30,12 @@ FORMAT = 1
 WORTH_KEEPING = 5000
 """Vectors below which a graph is computed faster than looked for."""
 
-NARROWEST = 20
-"""Neighbours that are always kept, so that methods that need fewer share."""
+NARROWEST = 100
+"""Neighbours that are always kept: as many as ``score_outliers`` asks for by
+default, and enough for t-SNE and UMAP, so that one graph serves them all.
+
+Cutting the same graph down gives the same neighbours whoever asked first; a
+graph of just k, searched approximately, might differ in a few."""
 
 KEPT = 4
 """Graphs kept; the one that was used longest ago goes first."""

@@ -30,6 +30,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return neighbor_graph(vectors, k, exact=exact, seed=seed)
 
     monkeypatch.setattr(module, "WORTH_KEEPING", 10)
+    monkeypatch.setattr(module, "NARROWEST", 20)
     monkeypatch.setattr(module, "neighbor_graph", compute)
     return widths
 
