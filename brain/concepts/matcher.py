@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from raremine.brain.concepts.vocabulary import Vocabulary, normalize
+from raremine.brain.concepts.vocabulary import Vocabulary
 from raremine.brain.errors import RaremineError
 
 WEIGHTINGS = ("calibrated", "fixed", "adaptive")
-
-_WORD = re.compile(r"[\w-]+")
 
 SURE = 0.95
 """Text probability of a concept that the caption names in so many words; the
@@ -116,46 +113,6 @@ def term_vectors(
         np.array(concept, dtype=np.int64),
         len(vocabulary.concepts),
     )
-
-
-def named_concept(
-    text: str | None, answer_class: str | None, vocabulary: Vocabulary
-) -> str | None:
-    """Returns the concept that an answer names in so many words.
-
-    An exact class answer counts first; then the longest term that stands in
-    the text as whole words ("carrot" holds no car). A text that names terms
-    of equal length of two concepts names none.
-
-    Args:
-        text: the caption, None if there is none
-        answer_class: the exact class answered, None if none was
-        vocabulary: the vocabulary
-    """
-    if answer_class and answer_class != "others":
-        concept = vocabulary.concept_of(answer_class)
-        if concept:
-            return concept
-    if not text:
-        return None
-    words = f" {' '.join(_WORD.findall(normalize(text)))} "
-    found: dict[int, set[str]] = {}
-    for concept_item in vocabulary.concepts:
-        for term in concept_item.terms:
-            if f" {term} " in words or f" {_plural(term)} " in words:
-                found.setdefault(len(term), set()).add(concept_item.name)
-    if not found:
-        return None
-    longest = found[max(found)]
-    return next(iter(longest)) if len(longest) == 1 else None
-
-
-def _plural(term: str) -> str:
-    if term.endswith(("s", "x", "ch", "sh")):
-        return f"{term}es"
-    if term.endswith("y") and term[-2:-1] not in "aeiou":
-        return f"{term[:-1]}ies"
-    return f"{term}s"
 
 
 def match(

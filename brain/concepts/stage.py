@@ -28,10 +28,10 @@ from raremine.brain.concepts.matcher import (
     group_score,
     groups_by_score,
     match,
-    named_concept,
     term_vectors,
     unit_rows,
 )
+from raremine.brain.concepts.naming import ConceptNames
 from raremine.brain.concepts.reasons import reason
 from raremine.brain.concepts.vocabulary import Vocabulary, load_vocabulary
 from raremine.brain.crop_index import open_index
@@ -257,9 +257,10 @@ def _decide(
             dtype=bool,
         )
         rows = np.flatnonzero(has)
+        names = ConceptNames(words)
         for row in rows:
-            concept = named_concept(
-                table["caption"][row], table["caption_class"][row], words
+            concept = names.concept(
+                table["caption"][row], table["caption_class"][row]
             )
             named[row] = place[concept] if concept else -1
         texts = [str(table["caption"][row]) for row in rows]

@@ -13,7 +13,10 @@ GROUPS = ("common", "rare", "target")
 
 SHIPPED = {"driving": "driving.yml", "paper": "paper.yml"}
 
-_KEYS = {"name", "group", "nuscenes", "synonyms", "fine", "templates"}
+_KEYS = {
+    *("name", "group", "nuscenes", "synonyms", "fine"),
+    *("templates", "ridden"),
+}
 _TOP_KEYS = {"concepts", "templates"}
 
 Place = tuple[str | int, ...]
@@ -30,6 +33,7 @@ class Concept:
         nuscenes: nuScenes detection class, None if it is none of the ten
         terms: the name, its synonyms and its fine terms
         templates: its own, each with one ``{}``; none = the vocabulary's
+        ridden: whether a person on it counts as part of it
     """
 
     name: str
@@ -37,6 +41,7 @@ class Concept:
     nuscenes: str | None
     terms: tuple[str, ...]
     templates: tuple[str, ...] = ()
+    ridden: bool = False
 
 
 @dataclass(frozen=True)
@@ -249,6 +254,12 @@ class _Reader:
                 f"'nuscenes' of concept '{name}' must be the name of one "
                 "nuScenes class.",
             )
+        ridden = item.get("ridden", False)
+        if not isinstance(ridden, bool):
+            raise self._error(
+                (*place, "ridden"),
+                f"'ridden' of concept '{name}' must be true or false.",
+            )
         places: dict[str, Place] = {}
         for term, at in terms:
             if not normalize(term):
@@ -262,6 +273,7 @@ class _Reader:
             nuscenes,
             tuple(places),
             self._templates(item, place, f" of concept '{name}'"),
+            ridden,
         )
         return concept, places
 

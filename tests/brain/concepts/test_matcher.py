@@ -13,7 +13,6 @@ from raremine.brain.concepts.matcher import (
     adaptive_weight,
     log_pool,
     match,
-    named_concept,
     softmax,
     term_vectors,
     unit_rows,
@@ -22,58 +21,6 @@ from raremine.brain.concepts.vocabulary import load_vocabulary
 from raremine.brain.errors import RaremineError
 
 NONE = np.array([-1, -1])
-
-
-@pytest.mark.parametrize(
-    ("text", "concept"),
-    [
-        ("a carrot on the road", None),
-        ("scarf, cartoon, buss", None),
-        ("two cars", "car"),
-        ("two buses", "bus"),
-        ("three lorries", "truck"),
-        ("A MOTORBIKE.", "motorcycle"),
-        ("Truck.", "truck"),
-        ("the truck's door", "truck"),
-        ("a traffic light", "traffic light"),
-        ("traffic_light", "traffic light"),
-        ("a person riding a bicycle", "bicycle"),
-        # the longest name decides
-        ("a man beside a construction vehicle", "construction vehicle"),
-        ("a construction worker", "pedestrian"),
-        ("a semi-trailer", "trailer"),
-        # two of the same length decide nothing
-        ("a car and a bus", None),
-        ("a dog and a cat", "animal"),
-        ("something odd", None),
-        ("", None),
-        (None, None),
-    ],
-)
-def test_only_whole_words_name_a_concept(
-    text: str | None, concept: str | None
-) -> None:
-    assert named_concept(text, None, load_vocabulary()) == concept
-
-
-def test_an_exact_class_answer_counts_first() -> None:
-    words = load_vocabulary()
-    assert named_concept("a large excavator", "truck", words) == "truck"
-    assert named_concept("an excavator", "others", words) == (
-        "construction vehicle"
-    )
-    assert named_concept(None, "others", words) is None
-    assert named_concept(None, "construction vehicle", words) == (
-        "construction vehicle"
-    )
-
-
-def test_words_of_other_alphabets() -> None:
-    words = load_vocabulary(
-        {"concepts": [{"name": "straßenbahn"}, {"name": "öl"}]}
-    )
-    assert named_concept("Eine Straßenbahn.", None, words) == "straßenbahn"
-    assert named_concept("Völlig leer", None, words) is None
 
 
 TEXT = np.array([[0.9, 0.6, 0.1], [0.5, 0.7, 0.2]])
