@@ -111,7 +111,9 @@ def test_a_clone_and_an_import_have_the_run(
         check(one)
 
 
-def test_another_process_has_the_run(dataset: fo.Dataset) -> None:
+def test_another_process_has_the_run(
+    dataset: fo.Dataset, tmp_path: Path
+) -> None:
     scored(dataset)
     dataset.name = f"fresh-{uuid.uuid4().hex[:8]}"
     dataset.persistent = True
@@ -122,6 +124,15 @@ assert dataset.list_brain_runs(type="raremine_outliers") == ["run"]
 assert dataset.get_brain_info("run").config.params["methods"] == ["knn", "lof"]
 results = dataset.load_brain_results("run")
 assert len(results.label_ids) == len(results.scores("knn")) == {len(NAMES)}
+folder, kind = {str(tmp_path / "export")!r}, fo.types.FiftyOneDataset
+dataset.export(export_dir=folder, dataset_type=kind, export_media=False)
+for other in (dataset.clone(), fo.Dataset.from_dir(folder, kind)):
+    copied = other.load_brain_results("run")
+    assert type(copied).__name__ == "OutlierScoringResults"
+    assert (copied.scores("knn") == results.scores("knn")).all()
+    other.delete_brain_run("run")
+    assert other.get_field("{ROOT}.knn") is None
+assert dataset.get_field("{ROOT}.knn") is not None
 dataset.rename_brain_run("run", "renamed")
 assert dataset.load_brain_results("renamed").scores("lof").max() > 1
 dataset.delete_brain_run("renamed")
