@@ -53,10 +53,21 @@ def tell(work: Callable[[], Mapping[str, Any]]) -> None:
     result = dict(work())
     result["seconds"] = time.perf_counter() - start
     result["cpu_seconds"] = time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Linux counts kilobytes, macOS bytes
-    result["peak_mb"] = peak / (1 << 20 if sys.platform == "darwin" else 1024)
+    result["peak_mb"] = peak_mb()
     print(json.dumps(result))
+
+
+def peak_mb() -> float:
+    """Returns this process's own peak of resident memory in MiB."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+    except OSError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        # macOS counts bytes
+        return peak / (1 << 20 if sys.platform == "darwin" else 1024)
+    # getrusage would begin with what the parent had when it forked
+    (line,) = (x for x in status.splitlines() if x.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
 
 
 def cpu_seconds() -> float:
