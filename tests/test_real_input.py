@@ -84,7 +84,7 @@ def test_every_object_carries_every_stage(mined) -> None:
     dataset, _, _ = mined
     objects = [d for s in images(dataset) for d in s.objects.detections]
     for detection in objects:
-        assert np.isfinite(detection.isolation_forest)
+        assert np.isfinite(detection.class_rarity)
         assert np.isfinite(detection.knn)
         assert detection.outlier in (True, False)
         assert 0 < detection.outlier_score < 1
