@@ -92,7 +92,9 @@ def score(
     check_key(dataset, brain_key, "outliers")
     everything = read_objects(scope, field, ["label"])
     vectors, rows, status = finite_vectors_of(dataset, embeddings, everything)
-    table = everything.take(rows)
+    # a copy of a million rows is not for nothing
+    complete = len(rows) == len(everything)
+    table = everything if complete else everything.take(rows)
     without_vector = int((status == NO_VECTOR).sum())
     unscored = int((status == NOT_FINITE).sum())
     embedded_by = dataset.get_brain_info(embeddings).config.params
@@ -146,6 +148,9 @@ def score(
         limits = {name: rules[name].limit(scores[name]) for name in methods}
         fused_score = fuse_scores(scores, fusion, weights)
         limit = threshold_by_share(fused_score, share)
+        # writing needs neither the graph nor the vectors
+        del inputs
+    del vectors
     flags = {name: scores[name] > limits[name] for name in methods}
     fused = fuse_flags(flags, fused_score, fusion, limit)
     flagged_by = [
