@@ -40,6 +40,9 @@ def make_dataset(name: str, vectors: np.ndarray, index_dir: Path) -> None:
     dataset.add_sample(
         fo.Sample("0.jpg", objects=fo.Detections(detections=labels))
     )
+    dataset.add_sample_field(
+        "objects.detections.embedding_status", fo.StringField
+    )
     index = create_index(
         dataset,
         "objects",
@@ -71,6 +74,7 @@ def _copied(template: dict[str, Any], number: int) -> dict[str, Any]:
             **label,
             "_id": ObjectId(),
             "label": "car" if (number + at) % 3 else "truck",
+            "embedding_status": "ok",
         }
         for at, label in enumerate(template["objects"]["detections"])
     ]
