@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 from raremine.brain.concepts.vocabulary import Vocabulary, normalize
-from raremine.brain.novelty.lemmas import lemma
+from raremine.brain.lemmas import lemma
 
 BOUNDARIES = frozenset(
     (

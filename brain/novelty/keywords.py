@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from raremine.brain.errors import RaremineError
-from raremine.brain.novelty.lemmas import lemma
+from raremine.brain.lemmas import lemma
 
 STOP_WORDS = frozenset(
     (

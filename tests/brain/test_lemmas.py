@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from raremine.brain.novelty.lemmas import lemma
+from raremine.brain.lemmas import lemma
 
 SINGULARS = """
 excavators excavator, bulldozers bulldozer, cranes crane, trailers trailer
