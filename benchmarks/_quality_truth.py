@@ -26,17 +26,15 @@ def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     Returns:
         (n, m) float64 in 0-1, 0 where both boxes are empty
     """
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(
-        (a[:, :2] + a[:, 2:])[:, None], (b[:, :2] + b[:, 2:])[None]
+    import torch
+    from torchvision.ops import box_convert, box_iou
+
+    corners = (
+        box_convert(torch.from_numpy(boxes.astype(np.float64)), "xywh", "xyxy")
+        for boxes in (a, b)
     )
-    shared = np.prod(np.maximum(high - low, 0.0), axis=2)
-    area = np.prod(a[:, 2:], axis=1)[:, None] + np.prod(b[:, 2:], axis=1)
-    either = area - shared
-    return np.divide(
-        shared, either, out=np.zeros_like(shared), where=either > 0
-    )
+    # both empty: 0 / 0
+    return np.nan_to_num(box_iou(*corners).numpy())
 
 
 def shown(
