@@ -44,11 +44,6 @@ class NeighborGraph:
         """Neighbours of each vector, fewer than asked where few exist."""
         return int(self.indices.shape[1])
 
-    @property
-    def unscored(self) -> np.ndarray:
-        """Rows whose vector is not finite, ascending."""
-        return np.flatnonzero(~self.finite)
-
     def nearest(self, k: int) -> NeighborGraph:
         """Returns the same graph with the first k neighbours only.
 
@@ -118,16 +113,3 @@ def neighbor_graph(
                 found, far = index.neighbors(queries, k, own)
             indices[rows[own]], distances[rows[own]] = rows[found], far
     return NeighborGraph(indices, distances, finite, exact)
-
-
-def neighbor_distances(vectors: np.ndarray, k: int) -> np.ndarray:
-    """Returns exact distances to the nearest others.
-
-    Args:
-        vectors: (n, d) float
-        k: neighbours asked for; fewer when there are fewer other points
-
-    Returns:
-        (n, min(k, n - 1)) float64 Euclidean distances, ascending
-    """
-    return neighbor_graph(vectors, k, exact=True).distances

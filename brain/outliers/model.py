@@ -140,17 +140,6 @@ class OutlierModel:
             scores[name][finite] = scorers[name]()
         return scores
 
-    def flag(self, scores: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Returns who lies above the reference set's limits.
-
-        Args:
-            scores: method → (m,) float, of :meth:`score`
-
-        Returns:
-            method → (m,) bool
-        """
-        return {n: s > self.limits[n] for n, s in scores.items()}
-
     def fuse(
         self,
         scores: Mapping[str, np.ndarray],

@@ -10,6 +10,7 @@ import fiftyone as fo
 import pytest
 
 import raremine.brain as rmb
+from raremine.brain import pipeline
 from raremine.brain.columns import read_objects
 from raremine.brain.errors import (
     MissingStageError,
@@ -17,6 +18,7 @@ from raremine.brain.errors import (
     RaremineError,
     VocabularyError,
 )
+from raremine.brain.models.server_captioner import ServerCaptioner
 from tests.brain.fakes import (
     FakeCaptioner,
     FakeDetector,
@@ -262,3 +264,30 @@ def test_captions_see_the_candidates_only(tmp_path: Path) -> None:
     table = read_objects(dataset, names=["outlier", "label"])
     # a class below a twentieth of 19 objects has no object at all
     assert len(used["captioner"].seen) == sum(table["outlier"] == True)  # noqa: E712
+
+
+def test_a_captioner_may_stand_behind_an_address() -> None:
+    # nothing is asked before there is something to caption
+    settings = {"prompt": "default", "hint": False}
+    by_name, options = pipeline._captioner(
+        {
+            "server": "http://127.0.0.1:9/v1",
+            "model": "tiny",
+            "concurrency": 3,
+            "candidates": "all",
+        },
+        settings,
+    )
+    assert isinstance(by_name, ServerCaptioner)
+    assert (by_name.name, by_name.batch_size) == ("tiny", 12)
+    assert options == {**settings, "candidates": "all"}
+    by_address, options = pipeline._captioner(
+        {
+            "model": "http://127.0.0.1:9/v1",
+            "served_model": "tiny",
+            "hint": True,
+        },
+        settings,
+    )
+    assert isinstance(by_address, ServerCaptioner)
+    assert (by_address.name, options["hint"]) == ("tiny", True)

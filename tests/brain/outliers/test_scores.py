@@ -13,7 +13,7 @@ from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 
 from raremine.brain.errors import RaremineError
-from raremine.brain.neighbors.graph import neighbor_distances
+from raremine.brain.neighbors.graph import neighbor_graph
 from raremine.brain.outliers import scoring, tsne_knn
 from raremine.brain.outliers.class_rarity import class_rarity_scores
 from raremine.brain.outliers.isolation_forest import (
@@ -109,7 +109,8 @@ def test_knn_is_the_mean_distance_without_the_point_itself(
     distance = np.linalg.norm(vectors[:, None] - vectors[None], axis=2)
     distance[np.arange(n), np.arange(n)] = np.inf
     nearest = np.sort(distance, axis=1)[:, : min(k, n - 1)]
-    np.testing.assert_allclose(neighbor_distances(vectors, k), nearest)
+    graph = neighbor_graph(vectors, k, exact=True)
+    np.testing.assert_allclose(graph.distances, nearest)
     np.testing.assert_allclose(knn_scores(vectors, k=k), nearest.mean(axis=1))
 
 
