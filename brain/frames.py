@@ -27,7 +27,7 @@ SIGNALS = (
 
 
 def read_frames(dataset: fo.Dataset, field: str = "objects") -> FrameTable:
-    """Reads one row per keyframe of the whole dataset.
+    """Reads one row per keyframe of the whole dataset, with its objects.
 
     Args:
         dataset: the root dataset
@@ -36,6 +36,34 @@ def read_frames(dataset: fo.Dataset, field: str = "objects") -> FrameTable:
     Returns:
         a ``FrameTable`` sorted by sample token, with the columns of
         ``aggregate_frames``
+    """
+    frames = read_keyframes(dataset)
+    objects = read_objects(
+        dataset,
+        field,
+        [
+            "label",
+            "confidence",
+            "concept",
+            "concept_score",
+            "group",
+            "target_score",
+            "rare_score",
+            "pareto_front",
+            *SIGNALS,
+        ],
+    )
+    return aggregate_frames(frames, objects)
+
+
+def read_keyframes(dataset: fo.Dataset) -> FrameTable:
+    """Reads one row per keyframe of the whole dataset.
+
+    Args:
+        dataset: the root dataset
+
+    Returns:
+        a ``FrameTable`` sorted by sample token, without further columns
     """
     names = ["sample_token", "scene_name", "split", "timestamp"]
     samples = all_slices(dataset)
@@ -57,28 +85,12 @@ def read_frames(dataset: fo.Dataset, field: str = "objects") -> FrameTable:
         if token not in rows or stamp < rows[token][2]:
             rows[token] = (scene or "", split or "", stamp)
     order = sorted(rows)
-    frames = FrameTable(
+    return FrameTable(
         np.array(order, dtype=str),
         np.array([rows[t][0] for t in order], dtype=str),
         np.array([rows[t][1] for t in order], dtype=str),
         np.array([rows[t][2] for t in order], dtype=np.int64),
     )
-    objects = read_objects(
-        dataset,
-        field,
-        [
-            "label",
-            "confidence",
-            "concept",
-            "concept_score",
-            "group",
-            "target_score",
-            "rare_score",
-            "pareto_front",
-            *SIGNALS,
-        ],
-    )
-    return aggregate_frames(frames, objects)
 
 
 def aggregate_frames(frames: FrameTable, objects: ObjectTable) -> FrameTable:

@@ -94,7 +94,11 @@ def summarise(
         "files": [
             "report.html",
             "summary.json",
-            *([Path(result["export"]).name] if result["export"] else []),
+            *(
+                ["/".join(Path(result["export"]).parts[-2:])]
+                if result["export"]
+                else []
+            ),
         ],
         "versions": library_versions(),
         "machine": machine(),

@@ -1,20 +1,17 @@
 """Writes a selection to disk, in one of the registered formats.
 
-An exporter is a function from a job to the files that it wrote in the job's
-staging folder; it never sees the destination. Only a finished export is
-moved there, so a kill leaves no half-written file behind.
+A format writes into a staging folder beside the destination and never sees
+anything else. Only a finished export, with its datasheet, is renamed to its
+place, in one step: a kill leaves no half-written export behind.
 """
 
 from __future__ import annotations
 
-import csv
-import importlib.metadata
-import json
-import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,46 +19,63 @@ from typing import Any
 import fiftyone as fo
 
 from raremine.brain.errors import RaremineError
+from raremine.brain.selection.exporters import exporter, formats
+from raremine.brain.selection.exporters.datasheet import (
+    is_export,
+    write_datasheet,
+)
+from raremine.brain.selection.exporters.job import (
+    Exporter,
+    ExportJob,
+    check_options,
+)
 from raremine.brain.selection.result import Selection
 from raremine.brain.selection.stage import load_selection
 
+STAGING = ".raremine-"
+"""How the names of unfinished exports begin."""
+
 
 @dataclass(frozen=True)
-class ExportJob:
-    """What an exporter gets.
+class ExportPlan:
+    """What an export will do.
 
     Attributes:
-        dataset: the dataset
-        selection: the selection
-        folder: empty staging folder to write into
-        stem: the selection's name, safe as a file name
+        destination: the folder that it will make
+        bytes: disk space that it needs, at most
+        free: bytes that are free there now
+        exists: whether the destination is there already
     """
 
-    dataset: fo.Dataset
-    selection: Selection
-    folder: Path
-    stem: str
-
-
-Exporter = Callable[..., Path]
-"""``(job, **options)`` → the main file or folder it wrote in ``folder``."""
-
-_EXPORTERS: dict[str, Exporter] = {}
-
-
-def exporter(name: str) -> Callable[[Exporter], Exporter]:
-    """Registers a function as the exporter of a format."""
-
-    def register(function: Exporter) -> Exporter:
-        _EXPORTERS[name] = function
-        return function
-
-    return register
+    destination: Path
+    bytes: int
+    free: int
+    exists: bool
 
 
 def export_formats() -> list[str]:
     """Returns the names of the formats that can be exported."""
-    return sorted(_EXPORTERS)
+    return formats()
+
+
+def plan_export(
+    dataset: fo.Dataset,
+    selection: Selection | str | None,
+    format: str,
+    out_dir: str | Path,
+    **options: Any,
+) -> ExportPlan:
+    """Tells what an export would write and how much space it needs.
+
+    Takes what ``export_selection`` takes and writes nothing.
+
+    Raises:
+        RaremineError: as ``export_selection``
+    """
+    options.pop("overwrite", None)
+    how = exporter(format)
+    check_options(format, how, options)
+    return _plan(_job(dataset, selection, format, out_dir), how, options)
 
 
 def export_selection(
@@ -75,53 +89,52 @@ def export_selection(
 ) -> Path:
     """Exports a selection.
 
-    Formats: ``tokens`` writes ``<name>.json`` (the sample tokens and what
-    made them) and ``<name>.csv`` (one row per token: why it is in).
+    Makes one folder, ``<out_dir>/<selection>-<format>``, with a datasheet
+    beside what the format writes; see docs/exports.md for the formats and
+    their options.
 
     Args:
         dataset: the dataset
         selection: a ``Selection``, the name of one, or None for the last one
         format: name of the format
         out_dir: folder to write into, made if it does not exist
-        overwrite (False): replace what an earlier export wrote
+        overwrite (False): replace an earlier export of the same selection
+            in the same format. A folder that is not such an export is never
+            replaced.
         **options: options of the format
 
     Returns:
-        path of the main file
+        path of the file or folder that training code is pointed to
 
     Raises:
-        RaremineError: if the format is unknown, a file exists already or
-            the folder cannot be written
+        RaremineError: if the format or an option is unknown, the export
+            exists already, the disk is too small or cannot be written
         MissingStageError: if there is no such selection
     """
-    if format not in _EXPORTERS:
+    how = exporter(format)
+    check_options(format, how, options)
+    job = _job(dataset, selection, format, out_dir)
+    _check_destination(job.final, overwrite)
+    plan = _plan(job, how, options)
+    if plan.bytes > plan.free:
         raise RaremineError(
-            f"There is no export format '{format}'; choose one of "
-            f"{', '.join(export_formats())}."
-        )
-    dataset = dataset._root_dataset
-    chosen = load_selection(dataset, selection)
-    out_dir = Path(out_dir).expanduser().resolve()
-    try:
-        out_dir.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".raremine-", dir=out_dir))
-    except OSError as error:
-        raise RaremineError(
-            f"Cannot write into {out_dir} ({error.strerror}); choose another "
+            f"The export needs {_size(plan.bytes)}, and {job.final.parent} "
+            f"has {_size(plan.free)} left; free some space or choose another "
             "folder."
-        ) from error
-    try:
-        job = ExportJob(dataset, chosen, staging, file_stem(chosen.name))
-        main = _EXPORTERS[format](job, **options)
-        _move(staging, out_dir, overwrite)
-        return out_dir / main.relative_to(staging)
-    except OSError as error:
-        raise RaremineError(
-            f"The export to {out_dir} failed ({error}); free some space or "
-            "choose another folder."
-        ) from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        )
+    with _staging(job.final) as staging:
+        job = ExportJob(
+            job.dataset, job.selection, staging, job.stem, job.final
+        )
+        written = how.write(job, **options)
+        main = written.main.relative_to(staging)
+        write_datasheet(job, format, options, written)
+        _check_destination(job.final, overwrite)
+        if job.final.exists():
+            # both renames or, at worst, the old export under its hidden name
+            job.final.rename(staging.with_name(staging.name + "old"))
+        staging.rename(job.final)
+    return job.final / main
 
 
 def file_stem(name: str) -> str:
@@ -130,77 +143,80 @@ def file_stem(name: str) -> str:
     return stem[:100] or "selection"
 
 
-def _move(staging: Path, out_dir: Path, overwrite: bool) -> None:
-    entries = sorted(staging.iterdir())
-    taken = [e.name for e in entries if os.path.lexists(out_dir / e.name)]
-    if taken and not overwrite:
+def _job(
+    dataset: fo.Dataset,
+    selection: Selection | str | None,
+    format: str,
+    out_dir: str | Path,
+) -> ExportJob:
+    dataset = dataset._root_dataset
+    chosen = load_selection(dataset, selection)
+    stem = file_stem(chosen.name)
+    final = Path(out_dir).expanduser().resolve() / f"{stem}-{format}"
+    return ExportJob(dataset, chosen, final, stem, final)
+
+
+def _plan(
+    job: ExportJob, how: Exporter, options: dict[str, Any]
+) -> ExportPlan:
+    nearest = job.final
+    while not nearest.exists():
+        nearest = nearest.parent
+    return ExportPlan(
+        job.final,
+        how.space(job, **options),
+        shutil.disk_usage(nearest).free,
+        job.final.exists(),
+    )
+
+
+def _check_destination(final: Path, overwrite: bool) -> None:
+    if not final.exists() and not final.is_symlink():
+        return
+    if not overwrite:
         raise RaremineError(
-            f"{out_dir / taken[0]} exists already; pass overwrite=True to "
-            "replace it, or choose another folder."
+            f"{final} exists already; pass overwrite=True to replace it, or "
+            "choose another folder."
         )
-    for entry in entries:
-        target = out_dir / entry.name
-        if target.is_dir() and not target.is_symlink():
-            # a folder cannot be replaced in one step: move it away first,
-            # it goes with the staging folder
-            target.rename(staging / f"{entry.name}.old")
-        entry.replace(target)
-
-
-@exporter("tokens")
-def _export_tokens(job: ExportJob) -> Path:
-    selection = job.selection
-    splits: dict[str, list[str]] = {}
-    for pick in selection.picks:
-        splits.setdefault(pick.split or "none", []).append(pick.sample_token)
-    details = selection.to_dict()
-    document = {
-        "meta": {
-            "name": selection.name,
-            "dataset": job.dataset.name,
-            "recipe": details["recipe"],
-            "seed": selection.seed,
-            "pool_size": selection.pool_size,
-            "frames": len(selection),
-            "counts": selection.counts,
-            "shortages": details["shortages"],
-            "notes": details["notes"],
-            "raremine": importlib.metadata.version("raremine"),
-        },
-        "tokens": selection.tokens,
-        "splits": splits,
-    }
-    path = job.folder / f"{job.stem}.json"
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        json.dump(document, file, indent=1, ensure_ascii=False)
-        file.write("\n")
-    _write_csv(selection, job.folder / f"{job.stem}.csv")
-    return path
-
-
-def _write_csv(selection: Selection, path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(
-            [
-                "sample_token",
-                "scene",
-                "split",
-                "component",
-                "score",
-                "concepts",
-                "why",
-            ]
+    if final.is_symlink() or not is_export(final):
+        raise RaremineError(
+            f"{final} exists and is not an export of a selection, so it is "
+            "not replaced; choose another folder."
         )
-        for pick in selection.picks:
-            writer.writerow(
-                [
-                    pick.sample_token,
-                    pick.scene,
-                    pick.split,
-                    pick.component,
-                    "" if pick.score is None else repr(pick.score),
-                    ";".join(pick.concepts),
-                    pick.why,
-                ]
-            )
+
+
+@contextmanager
+def _staging(final: Path) -> Iterator[Path]:
+    """Gives a hidden folder beside the destination; leaves none behind."""
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=final.parent))
+        staging.chmod(0o755)
+    except OSError as error:
+        raise RaremineError(
+            f"Cannot write into {final.parent} ({error.strerror}); choose "
+            "another folder."
+        ) from error
+    try:
+        yield staging
+    except OSError as error:
+        raise RaremineError(
+            f"The export to {final} failed ({error}); free some space or "
+            "choose another folder."
+        ) from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        old = staging.with_name(staging.name + "old")
+        if old.exists():
+            if not final.exists():
+                old.rename(final)
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _size(count: int) -> str:
+    size = float(count)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"

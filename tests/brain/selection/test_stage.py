@@ -1,25 +1,14 @@
-"""Selecting on a real grouped dataset: tags, runs, views, exports."""
+"""Selecting on a real grouped dataset: tags, runs, views."""
 
 from __future__ import annotations
 
 import asyncio
-import csv
-import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import fiftyone as fo
 import pytest
 
 from raremine.brain.columns import all_slices
 from raremine.brain.errors import MissingStageError, RaremineError
-from raremine.brain.selection.export import (
-    _EXPORTERS,
-    ExportJob,
-    export_selection,
-    exporter,
-    file_stem,
-)
 from raremine.brain.selection.stage import (
     delete_selection,
     list_selections,
@@ -31,49 +20,6 @@ from raremine.brain.selection.views import save_mining_views
 from tests.brain.grouped import Keyframe, grouped_dataset
 
 SLICES = 3
-
-
-def an_object(group: str, concept: str, score: float) -> dict:
-    return {
-        "label": "truck",
-        "confidence": 0.5,
-        "group": group,
-        "concept": concept,
-        "concept_score": score,
-        "outlier_score": score,
-    }
-
-
-@pytest.fixture(scope="module")
-def template() -> Iterator[fo.Dataset]:
-    """30 keyframes in 3 scenes; the third is val. Targets: 0-9, 25-29."""
-    keyframes = []
-    for i in range(30):
-        objects = [an_object("common", "car", 0.1)]
-        if i < 10 or i >= 25:
-            concept = "trailer" if i % 5 == 0 else "truck"
-            objects.append(an_object("target", concept, 0.5 + i / 100))
-        if i % 4 == 0:
-            objects.append(an_object("rare", "animal", 0.3))
-        # on the camera that is not the active slice
-        keyframes.append(
-            Keyframe(
-                f"token{i:02d}",
-                scene=f"scene-{i // 10:04d}",
-                split="val" if i >= 20 else "train",
-                objects={"CAM_BACK": objects},
-            )
-        )
-    dataset = grouped_dataset(keyframes)
-    yield dataset
-    dataset.delete()
-
-
-@pytest.fixture
-def dataset(template: fo.Dataset) -> Iterator[fo.Dataset]:
-    dataset = template.clone()
-    yield dataset
-    dataset.delete()
 
 
 def tagged(dataset: fo.Dataset, name: str) -> list[str]:
@@ -202,78 +148,3 @@ def test_the_app_s_server_pages_the_views(dataset: fo.Dataset) -> None:
 
     for channel in dataset.group_slices:
         assert [shown(name, channel) for name in names] == [15, 4, 4]
-
-
-def test_export_of_tokens(dataset: fo.Dataset, tmp_path: Path) -> None:
-    chosen = select_frames(
-        dataset, {"random": 0.1, "target": 0.6}, name="mine 1", seed=1
-    )
-    path = export_selection(dataset, None, "tokens", tmp_path / "new")
-    assert path == tmp_path / "new" / "mine_1.json"
-    written = json.loads(path.read_text())
-    assert written["tokens"] == chosen.tokens
-    assert written["splits"] == {"train": chosen.tokens}
-    assert written["meta"]["seed"] == 1
-    assert written["meta"]["recipe"]["random"] == 0.1
-    assert written["meta"]["shortages"][0]["component"] == "target"
-    with (tmp_path / "new" / "mine_1.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert [r["sample_token"] for r in rows] == chosen.tokens
-    assert [r["why"] for r in rows] == [p.why for p in chosen.picks]
-    assert rows[0]["score"] == "" and float(rows[-1]["score"]) > 0
-    assert rows[-1]["component"] == "target"
-
-    before = path.read_bytes()
-    with pytest.raises(RaremineError, match=r"mine_1.csv exists already"):
-        export_selection(dataset, "mine 1", "tokens", tmp_path / "new")
-    again = export_selection(
-        dataset, chosen, "tokens", tmp_path / "new", overwrite=True
-    )
-    assert again.read_bytes() == before
-    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == [
-        "mine_1.csv",
-        "mine_1.json",
-    ]
-
-
-def test_export_stays_in_its_folder(
-    dataset: fo.Dataset, tmp_path: Path
-) -> None:
-    select_frames(dataset, {"random": 0.1}, name="../../out")
-    out = tmp_path / "a" / "b"
-    export_selection(dataset, "../../out", "tokens", out)
-    assert {p for p in tmp_path.rglob("*") if p.is_file()} == {
-        out / "out.json",
-        out / "out.csv",
-    }
-    assert file_stem("..") == file_stem("/") == "selection"
-
-
-def test_export_errors(dataset: fo.Dataset, tmp_path: Path) -> None:
-    select_frames(dataset, {"random": 0.1}, name="mine")
-    with pytest.raises(RaremineError, match="'tokenz'; choose one of tokens"):
-        export_selection(dataset, "mine", "tokenz", tmp_path)
-    blocked = tmp_path / "file"
-    blocked.write_text("")
-    with pytest.raises(RaremineError, match="Cannot write"):
-        export_selection(dataset, "mine", "tokens", blocked / "x")
-    with pytest.raises(MissingStageError, match="'other'"):
-        export_selection(dataset, "other", "tokens", tmp_path)
-
-
-def test_a_failed_export_leaves_nothing(
-    dataset: fo.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    select_frames(dataset, {"random": 0.1}, name="mine")
-    monkeypatch.setattr(
-        "raremine.brain.selection.export._EXPORTERS", dict(_EXPORTERS)
-    )
-
-    @exporter("broken")
-    def broken(job: ExportJob) -> Path:
-        (job.folder / "half.json").write_text("{")
-        raise OSError("No space left on device")
-
-    with pytest.raises(RaremineError, match="No space left"):
-        export_selection(dataset, "mine", "broken", tmp_path)
-    assert list(tmp_path.iterdir()) == []
