@@ -10,12 +10,12 @@ from typing import Any
 
 from demo.console import Console
 from demo.options import Options
-from raremine.brain.evaluation.strategies import DEFAULT, RANDOM
 from raremine.brain.frames import read_frames
 from raremine.brain.report.content import selection_reach, stored_evaluation
 from raremine.brain.report.stages import stage_rows
 from raremine.brain.runs import library_versions
 from raremine.brain.selection.result import Selection
+from raremine.brain.strategies import DEFAULT, RANDOM
 
 BUDGET = 0.2
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from raremine.brain.evaluation.curves import ALL
 from raremine.brain.evaluation.report import MiningReport
-from raremine.brain.evaluation.strategies import DEFAULT, ORACLE, RANDOM
+from raremine.brain.strategies import DEFAULT, ORACLE, RANDOM
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,16 +19,16 @@ from raremine.brain.evaluation.ground_truth import (
     frame_truth,
 )
 from raremine.brain.evaluation.report import MiningReport, summarise
-from raremine.brain.evaluation.strategies import (
+from raremine.brain.frames import read_frames
+from raremine.brain.objects import FrameTable, ObjectTable
+from raremine.brain.pool import frame_pool
+from raremine.brain.runs import load_results, record_run
+from raremine.brain.strategies import (
     DETECTOR_CLASS,
     Order,
     Strategy,
     choose,
 )
-from raremine.brain.frames import read_frames
-from raremine.brain.objects import FrameTable, ObjectTable
-from raremine.brain.pool import frame_pool
-from raremine.brain.runs import load_results, record_run
 
 STAGE = "evaluation"
 BUDGETS = (0.05, 0.1, 0.2, 0.3)

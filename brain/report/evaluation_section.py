@@ -9,11 +9,11 @@ import numpy as np
 
 from raremine.brain.evaluation.curves import ALL
 from raremine.brain.evaluation.report import MiningReport
-from raremine.brain.evaluation.strategies import DEFAULT, ORACLE, RANDOM
 from raremine.brain.report.charts import Bar, Line, bars, line_chart
 from raremine.brain.report.content import Content
 from raremine.brain.report.html import Html, count, element, join, percent
 from raremine.brain.report.parts import empty, panel, section, table, words
+from raremine.brain.strategies import DEFAULT, ORACLE, RANDOM
 
 BUDGET = 0.2
 """The budget of the headline: a fifth of the frames."""

@@ -7,7 +7,6 @@ from collections import Counter
 
 import numpy as np
 
-from raremine.brain.evaluation.strategies import DEFAULT, RANDOM
 from raremine.brain.report.charts import Bar, bars, histogram, stacked_bar
 from raremine.brain.report.content import Content
 from raremine.brain.report.evaluation_section import (
@@ -23,6 +22,7 @@ from raremine.brain.report.html import (
     seconds,
 )
 from raremine.brain.report.parts import empty, panel, section
+from raremine.brain.strategies import DEFAULT, RANDOM
 
 GROUPS = ("common", "rare", "target")
 BINS = 40

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from raremine.brain.errors import MissingStageError, RaremineError
-from raremine.brain.evaluation import strategies as module
 from raremine.brain.evaluation.curves import measure
 from raremine.brain.evaluation.ground_truth import FrameTruth
-from raremine.brain.evaluation.strategies import (
+from raremine.brain.objects import FrameTable
+from raremine.brain.strategies import (
     Strategy,
     available,
     by_score,
     choose,
     strategy,
 )
-from raremine.brain.objects import FrameTable
+from raremine.brain.strategies import registry as module
 from tests.brain.evaluation.test_curves import truth_of
 from tests.brain.selection.tables import frame_table
 
