@@ -14,6 +14,7 @@ from raremine.brain.strategies.registry import (
     Strategy,
     available,
     choose,
+    registered,
     strategy,
 )
 
@@ -29,6 +30,7 @@ __all__ = [
     "by_score",
     "choose",
     "joined",
+    "registered",
     "signals",
     "strategy",
 ]

@@ -142,6 +142,11 @@ def strategy(
     return register
 
 
+def registered() -> dict[str, Strategy]:
+    """Returns every registered strategy by name, usable here or not."""
+    return dict(_REGISTRY)
+
+
 def available(frames: FrameTable) -> dict[str, Strategy]:
     """Returns every strategy that these frames have the columns for.
 
