@@ -633,6 +633,7 @@ def caption_objects(
     hint: bool = True,
     device: str | None = None,
     dtype: str | None = None,
+    attention: str | None = None,
     batch_size: int | None = None,
     max_new_tokens: int = 96,
     min_pixels: int | None = None,
@@ -668,7 +669,9 @@ def caption_objects(
         padding (0.1): margin of a crop on each side, share of the box
         hint (True): whether the prompt names the detector's class
         device (None): torch device, None = a GPU if there is one
-        dtype (None): torch dtype, None = float16 on a GPU, else float32
+        dtype (None): torch dtype, None = bfloat16 on a GPU (float16 where it
+            has none), else float32
+        attention (None): "sdpa", "flash_attention_2" or "eager", None = sdpa
         batch_size (None): crops in one generation, None = chosen; at a
             server the crops handed over at a time
         max_new_tokens (96): longest answer
@@ -706,6 +709,7 @@ def caption_objects(
         served_model,
         device=device,
         dtype=dtype,
+        attention=attention,
         batch_size=batch_size,
         max_new_tokens=max_new_tokens,
         min_pixels=min_pixels,

@@ -8,13 +8,11 @@ from typing import Any
 import raremine.brain as rmb
 from raremine.brain.captions.candidates import RETRIED, count_candidates
 from raremine.brain.errors import RaremineError
-from raremine.brain.models.chat_protocol import is_server
+from raremine.brain.models.huggingface_captioner import ATTENTION
 from raremine.operators.forms import Form
+from raremine.operators.server_key import with_server_key
 from raremine.operators.stage_operator import StageOperator
 from raremine.operators.targets import target_collection
-
-DEFAULT_SECRET = "OPENAI_API_KEY"
-"""The secret that fiftyone.yml declares."""
 
 
 class CaptionObjects(StageOperator):
@@ -46,6 +44,7 @@ class CaptionObjects(StageOperator):
         form.integer("max_pixels", 1)
         form.text("device")
         form.choice("dtype", ("float32", "float16", "bfloat16"))
+        form.choice("attention", ATTENTION)
         form.integer("batch_size", 1)
         form.integer("concurrency", 1)
         form.text(
@@ -63,24 +62,10 @@ class CaptionObjects(StageOperator):
         self, ctx: Any, arguments: dict[str, Any], progress: Any
     ) -> Mapping[str, Any]:
         """Captions; returns the summary."""
-        if is_server(arguments.get("model")):
-            arguments["model"] = _with_key(ctx, arguments)
+        arguments |= with_server_key(ctx, "model", arguments)
         return rmb.caption_objects(
             target_collection(ctx), **arguments, progress=progress
         )
-
-
-def _with_key(ctx: Any, arguments: Mapping[str, Any]) -> Any:
-    """Adds the key that FiftyOne keeps as a secret, if it does.
-
-    It goes into the call alone: parameters of a run are stored. Other names
-    are looked up in the environment, since a plugin has the secrets only that
-    it declares.
-    """
-    name = arguments.get("api_key_env", DEFAULT_SECRET)
-    key = ctx.secret(name) if name == DEFAULT_SECRET else None
-    server = arguments["model"]
-    return {"server": server, "api_key": key} if key else server
 
 
 def _tell_candidates(form: Form, ctx: Any) -> None:

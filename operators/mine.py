@@ -9,6 +9,7 @@ import raremine.brain as rmb
 from raremine.brain.models.weights import is_local
 from raremine.operators.forms import Form
 from raremine.operators.recipes import add_shares, describe, take_recipe
+from raremine.operators.server_key import with_server_key
 from raremine.operators.stage_operator import StageOperator
 
 EMBEDDER = "ViT-B-32"
@@ -82,6 +83,7 @@ class Mine(StageOperator):
         """Mines; returns counts, groups and the stages' summaries."""
         arguments["recipe"] = take_recipe(arguments)
         arguments |= _models(arguments)
+        arguments |= with_server_key(ctx, "captioner", arguments)
         result = rmb.mine(ctx.dataset, **arguments, progress=progress)
         summary = {k: v for k, v in result.items() if k not in LARGE}
         return {**summary, "selection": describe(result["selection"])}

@@ -31,7 +31,7 @@ def reason(
         runner_up: the next concept
         runner_up_score: its score
         outlier_by: methods that flagged the object
-        rank: place among all objects by outlier score, 1 = most unusual
+        rank: place among all objects by outlier score, 1 = the highest
         total: number of objects ranked
         ambiguous: whether the two best concepts are too close to tell
         by_detector: whether the group follows the detector's class
@@ -40,8 +40,8 @@ def reason(
 
     Returns:
         such as "caption says 'a yellow excavator' → construction vehicle
-        (.91, next: truck .42); flagged by isolation_forest and knn; 3rd most
-        unusual of 812"
+        (.91, next: truck .42); flagged by isolation_forest and knn; 3rd rarest
+        of 812"
     """
     if concept is None:
         why = (
@@ -71,7 +71,7 @@ def reason(
     if outlier_by:
         parts.append(f"flagged by {_and(outlier_by)}")
     if rank is not None:
-        parts.append(f"{_ordinal(rank)} most unusual of {total}")
+        parts.append(f"{_ordinal(rank)} rarest of {total}")
     return "; ".join(parts)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from raremine.brain.errors import ModelError
+from raremine.brain.models.crop_encoding import fit_size
 from raremine.brain.models.weights import (
     existing_path,
     file_hash,
@@ -16,20 +17,24 @@ from raremine.brain.models.weights import (
     pick_device,
 )
 
-SMALLEST_SIDE = 28
-"""Pixels; Qwen2-VL's processor refuses images thinner than one patch pair."""
+ATTENTION = ("sdpa", "flash_attention_2", "eager")
 
 
 class HuggingFaceCaptioner:
     """An image-text-to-text model behind the ``Captioner`` protocol.
 
-    Batches are padded on the left, as decoder-only generation needs, and
-    decoded greedily.
+    Made for Qwen2-VL, Qwen2.5-VL and Qwen3-VL. Batches are padded on the
+    left, as decoder-only generation needs, and decoded greedily.
 
     Args:
         model: a hub id (``Qwen/Qwen2-VL-2B-Instruct``) or a local folder
         device (None): torch device, None = a GPU if there is one
-        dtype (None): torch dtype name, None = float16 on a GPU, else float32
+        dtype (None): torch dtype name. None = on a GPU bfloat16, in which
+            these models were trained (activations of Qwen2.5-VL and later
+            can overflow float16), or float16 where the GPU has no bfloat16;
+            elsewhere float32
+        attention (None): "sdpa", "flash_attention_2" (a package of its own)
+            or "eager"; None = sdpa, torch's own fused kernels
         batch_size (None): crops in one generation, None = 32 on a GPU, else
             16
         max_new_tokens (96): longest answer
@@ -46,6 +51,7 @@ class HuggingFaceCaptioner:
         *,
         device: str | None = None,
         dtype: str | None = None,
+        attention: str | None = None,
         batch_size: int | None = None,
         max_new_tokens: int = 96,
         min_pixels: int | None = None,
@@ -59,7 +65,8 @@ class HuggingFaceCaptioner:
         )
         self._device = pick_device(device)
         on_gpu = self._device.startswith("cuda")
-        self._dtype = dtype or ("float16" if on_gpu else "float32")
+        self._dtype = dtype or _native_dtype(self._device)
+        self._attention = attention or ATTENTION[0]
         self._max_new_tokens = max_new_tokens
         self._pixels = {
             key: value
@@ -71,7 +78,11 @@ class HuggingFaceCaptioner:
         }
         self.batch_size = batch_size or (32 if on_gpu else 16)
         self._processor, self._net = _load(
-            self._reference, self._dtype, self._device, self._pixels
+            self._reference,
+            self._dtype,
+            self._attention,
+            self._device,
+            self._pixels,
         )
 
     def caption(
@@ -87,12 +98,13 @@ class HuggingFaceCaptioner:
             the answers, stripped, in the order of the crops
         """
         import torch
+        from PIL import Image
 
         if not crops:
             return []
         inputs = self._processor(
             text=[self._chat(prompt) for prompt in prompts],
-            images=[_image(crop) for crop in crops],
+            images=[fit_size(Image.fromarray(crop)) for crop in crops],
             padding=True,
             return_tensors="pt",
         ).to(self._device)
@@ -115,6 +127,7 @@ class HuggingFaceCaptioner:
             "model": self.name,
             "sha256": file_hash(path) if path.exists() else None,
             "dtype": self._dtype,
+            "attention": self._attention,
             "max_new_tokens": self._max_new_tokens,
             **self._pixels,
         }
@@ -134,25 +147,20 @@ class HuggingFaceCaptioner:
         )
 
 
-def _image(crop: np.ndarray) -> Any:
-    """Returns the crop, enlarged if it is too thin for the processor."""
-    from PIL import Image
+def _native_dtype(device: str) -> str:
+    import torch
 
-    image = Image.fromarray(crop)
-    short = min(image.size)
-    if short >= SMALLEST_SIDE:
-        return image
-    scale = SMALLEST_SIDE / short
-    width, height = (
-        min(round(side * scale), SMALLEST_SIDE * 100) for side in image.size
-    )
-    return image.resize(
-        (max(width, 1), max(height, 1)), Image.Resampling.BICUBIC
-    )
+    if not device.startswith("cuda"):
+        return "float32"
+    return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
 
 
 def _load(
-    reference: str, dtype: str, device: str, pixels: dict[str, int]
+    reference: str,
+    dtype: str,
+    attention: str,
+    device: str,
+    pixels: dict[str, int],
 ) -> tuple[Any, Any]:
     import torch
     from transformers import AutoModelForImageTextToText, AutoProcessor
@@ -162,7 +170,9 @@ def _load(
     try:
         processor = AutoProcessor.from_pretrained(reference, **pixels)
         net = AutoModelForImageTextToText.from_pretrained(
-            reference, dtype=getattr(torch, dtype)
+            reference,
+            dtype=getattr(torch, dtype),
+            attn_implementation=attention,
         )
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]

@@ -494,6 +494,24 @@ def test_mine_puts_models_and_shares_as_the_sdk_wants_them(
     }
 
 
+def test_mine_takes_a_servers_key_from_fiftyones_secrets(
+    mined: fo.Dataset,
+    stage: Any,
+    mining_result: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-from-the-secrets")
+    double = stage("mine", mining_result)
+    address = "http://localhost:8000/v1"
+    foo.execute_operator(
+        _uri("mine"), dict(dataset=mined), params={"captioner": address}
+    )
+    assert double.arguments["captioner"] == {
+        "server": address,
+        "api_key": "sk-from-the-secrets",
+    }
+
+
 def test_mine_returns_what_a_person_reads(
     mined: fo.Dataset, stage: Any, mining_result: dict[str, Any]
 ) -> None:

@@ -22,8 +22,8 @@ FACTS = {
 def test_the_whole_sentence() -> None:
     assert reason(**FACTS) == (
         "caption says 'a yellow excavator' → construction vehicle (.91, "
-        "next: truck .42); flagged by isolation_forest and knn; 3rd most "
-        "unusual of 812"
+        "next: truck .42); flagged by isolation_forest and knn; 3rd "
+        "rarest of 812"
     )
 
 
@@ -57,7 +57,7 @@ def test_its_parts(changes: dict[str, object], part: str) -> None:
 def test_what_is_not_known_is_not_said() -> None:
     sentence = reason(**{**FACTS, "outlier_by": [], "rank": None})
     assert "flagged" not in sentence
-    assert "unusual" not in sentence
+    assert "rarest" not in sentence
 
 
 @pytest.mark.parametrize(
@@ -74,4 +74,4 @@ def test_what_is_not_known_is_not_said() -> None:
     ],
 )
 def test_places(rank: int, written: str) -> None:
-    assert f"; {written} most unusual" in reason(**{**FACTS, "rank": rank})
+    assert f"; {written} rarest of" in reason(**{**FACTS, "rank": rank})

@@ -1,7 +1,7 @@
-"""Qwen2-VL behind the captioner protocol, with a tiny model made here.
+"""Qwen2-VL, 2.5 and 3 behind the captioner protocol, with tiny models.
 
-Its weights are random, so its answers mean nothing; but they are the answers
-of the real classes, and must not depend on what else is in a batch.
+Their weights are random, so their answers mean nothing; but they are the
+answers of the real classes, and must not depend on what else is in a batch.
 """
 
 from __future__ import annotations
@@ -15,103 +15,18 @@ import pytest
 from raremine.brain.errors import ModelError
 from raremine.brain.models.huggingface_captioner import HuggingFaceCaptioner
 from raremine.brain.models.protocols import Captioner
+from tests.brain.models.qwen_vl_models import FAMILIES, PATCH, save_model
 
-SPECIAL = [
-    *("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>"),
-    *("<|vision_end|>", "<|image_pad|>", "<|video_pad|>"),
-]
 
-TEMPLATE = (
-    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n"
-    "{% for c in m['content'] %}{% if c['type'] == 'image' %}"
-    "<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ c['text'] }}"
-    "{% endif %}{% endfor %}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
+@pytest.fixture(scope="module", params=FAMILIES)
+def family(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import torch
-    from tokenizers import (
-        Tokenizer,
-        decoders,
-        models,
-        pre_tokenizers,
-        trainers,
-    )
-    from transformers import (
-        PreTrainedTokenizerFast,
-        Qwen2VLConfig,
-        Qwen2VLForConditionalGeneration,
-        Qwen2VLImageProcessor,
-        Qwen2VLProcessor,
-        Qwen2VLVideoProcessor,
-    )
-
-    folder = tmp_path_factory.mktemp("qwen") / "tiny-qwen"
-    base = Tokenizer(models.BPE())
-    base.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    base.decoder = decoders.ByteLevel()
-    base.train_from_iterator(
-        ["system user assistant what is it"],
-        trainers.BpeTrainer(
-            vocab_size=300,
-            special_tokens=SPECIAL,
-            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        ),
-    )
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=base,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        additional_special_tokens=SPECIAL,
-    )
-    processor = Qwen2VLProcessor(
-        image_processor=Qwen2VLImageProcessor(
-            min_pixels=56 * 56, max_pixels=112 * 112
-        ),
-        tokenizer=tokenizer,
-        video_processor=Qwen2VLVideoProcessor(),
-        chat_template=TEMPLATE,
-    )
-    ids = {t: tokenizer.convert_tokens_to_ids(t) for t in SPECIAL}
-    config = Qwen2VLConfig(
-        text_config={
-            "vocab_size": len(tokenizer),
-            "hidden_size": 64,
-            "intermediate_size": 128,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-            "max_position_embeddings": 512,
-            "rope_parameters": {
-                "rope_type": "default",
-                "mrope_section": [2, 3, 3],
-                "rope_theta": 10000.0,
-            },
-            "bos_token_id": ids["<|im_start|>"],
-            "eos_token_id": ids["<|im_end|>"],
-            "pad_token_id": ids["<|endoftext|>"],
-            "initializer_range": 0.3,
-        },
-        vision_config={
-            "depth": 1,
-            "embed_dim": 32,
-            "hidden_size": 64,
-            "num_heads": 2,
-            "mlp_ratio": 2,
-            "initializer_range": 0.3,
-        },
-        image_token_id=ids["<|image_pad|>"],
-        video_token_id=ids["<|video_pad|>"],
-        vision_start_token_id=ids["<|vision_start|>"],
-        vision_end_token_id=ids["<|vision_end|>"],
-    )
-    torch.manual_seed(1)
-    net = Qwen2VLForConditionalGeneration(config)
-    net.save_pretrained(folder)
-    processor.save_pretrained(folder)
+def folder(tmp_path_factory: pytest.TempPathFactory, family: str) -> Path:
+    folder = tmp_path_factory.mktemp(family) / "tiny-qwen"
+    save_model(folder, family)
     return folder
 
 
@@ -167,19 +82,22 @@ def test_nothing_in_nothing_out(captioner: HuggingFaceCaptioner) -> None:
     assert captioner.caption([], []) == []
 
 
-def test_pixel_limits_reach_the_processor(folder: Path) -> None:
+def test_pixel_limits_reach_the_processor(folder: Path, family: str) -> None:
+    side = PATCH[family]
+
     def patches(**limits: int) -> int:
         captioner = HuggingFaceCaptioner(str(folder), device="cpu", **limits)
-        big = np.zeros((280, 280, 3), np.uint8)
+        big = np.zeros((20 * side, 20 * side, 3), np.uint8)
         return int(
             captioner._processor.image_processor(images=[big])[
                 "image_grid_thw"
             ].prod()
         )
 
-    assert patches() == 64  # 112 × 112 pixels in patches of 14
-    assert patches(max_pixels=56 * 56) == 16
-    assert patches(min_pixels=224 * 224, max_pixels=224 * 224) == 256
+    assert patches() == 8 * 8  # what the folder says
+    assert patches(max_pixels=(4 * side) ** 2) == 4 * 4
+    limit = (16 * side) ** 2
+    assert patches(min_pixels=limit, max_pixels=limit) == 16 * 16
 
 
 def test_the_identity_says_which_weights_and_settings(
