@@ -18,8 +18,7 @@ class DetectObjects(StageOperator):
     stage = "detect_objects"
     label = "Detect objects"
     description = (
-        "Find objects on the camera images with an Ultralytics "
-        "detector"
+        "Find objects on the camera images with an Ultralytics detector"
     )
     icon = "search"
     positional = ("model",)

@@ -18,8 +18,7 @@ class EmbedObjects(StageOperator):
     stage = "embed_objects"
     label = "Embed objects"
     description = (
-        "Turn every object's crop into a vector, for search, maps and "
-        "scores"
+        "Turn every object's crop into a vector, for search, maps and scores"
     )
     icon = "scatter_plot"
     positional = ("model", "pretrained")

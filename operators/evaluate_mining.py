@@ -18,8 +18,7 @@ class EvaluateMining(StageOperator):
     stage = "evaluate_mining"
     label = "Evaluate mining"
     description = (
-        "Measure how much of the rare ground truth each strategy "
-        "finds"
+        "Measure how much of the rare ground truth each strategy finds"
     )
     icon = "query_stats"
     risk = types.RiskLevel.LOW

@@ -17,8 +17,7 @@ class MatchConcepts(StageOperator):
     stage = "match_concepts"
     label = "Match concepts"
     description = (
-        "Decide each object's concept and whether it is Target, Rare "
-        "or Common"
+        "Decide each object's concept and whether it is Target, Rare or Common"
     )
     icon = "category"
     positional = ("vocabulary",)
