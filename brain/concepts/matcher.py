@@ -21,6 +21,9 @@ WEIGHTS = {"text": 0.5, "image": 1.0, "detector": 1.0}
 """Weights of the witnesses of a concept. A caption is made from the same crop
 as the image's vector, so it counts half: it is no witness of its own."""
 
+BLOCK = 65_536
+"""Objects that are decided at a time."""
+
 FLOOR = 0.01
 """Probability that every witness leaves to what it holds impossible."""
 
@@ -164,31 +167,67 @@ def match(
         )
     if text_cosine is None and image_cosine is None:
         raise RaremineError("There is neither text nor image evidence.")
-    if weighting == "calibrated":
-        witnesses = {}
-        if text_cosine is not None:
-            text = softmax(logit_scale * text_cosine)
-            text = text_with_names(text, named)
-            if detector is not None:
-                text = np.where(np.isnan(text), detector, text)
-            witnesses["text"] = text
-        if image_cosine is not None:
-            witnesses["image"] = softmax(logit_scale * image_cosine)
-        if detector is not None:
-            witnesses["detector"] = detector
-        return _top_two(log_pool(witnesses))
-    parts: list[tuple[np.ndarray, np.ndarray | float]] = []
-    w: np.ndarray | float = weight
-    if weighting == "adaptive" and image_text_cosine is not None:
-        w = adaptive_weight(image_text_cosine)
+    given = (text_cosine, image_cosine, named, image_text_cosine, detector)
+    rows = len(named)
+    blocks = []
+    # every row is judged by itself: in blocks, its many intermediate
+    # numbers do not all lie in memory for a million objects
+    for start in range(0, max(rows, 1), BLOCK):
+        text, image, name, agreement, detected = (
+            None if a is None else a[start : start + BLOCK] for a in given
+        )
+        assert name is not None
+        if weighting == "calibrated":
+            total = _calibrated(text, image, name, detected, logit_scale)
+        else:
+            w: np.ndarray | float = weight
+            if weighting == "adaptive" and agreement is not None:
+                w = adaptive_weight(agreement)
+            total = _published(text, image, name, w)
+        blocks.append(_top_two(total))
+    return Match(
+        *(
+            np.concatenate([getattr(block, name) for block in blocks])
+            for name in Match.__dataclass_fields__
+        )
+    )
+
+
+def _calibrated(
+    text_cosine: np.ndarray | None,
+    image_cosine: np.ndarray | None,
+    named: np.ndarray,
+    detector: np.ndarray | None,
+    logit_scale: float,
+) -> np.ndarray:
+    witnesses = {}
     if text_cosine is not None:
-        parts.append((text_cosine, w))
+        text = text_with_names(softmax(logit_scale * text_cosine), named)
+        if detector is not None:
+            text = np.where(np.isnan(text), detector, text)
+        witnesses["text"] = text
     if image_cosine is not None:
-        parts.append((image_cosine, 1 - np.asarray(w)))
+        witnesses["image"] = softmax(logit_scale * image_cosine)
+    if detector is not None:
+        witnesses["detector"] = detector
+    return log_pool(witnesses)
+
+
+def _published(
+    text_cosine: np.ndarray | None,
+    image_cosine: np.ndarray | None,
+    named: np.ndarray,
+    weight: np.ndarray | float,
+) -> np.ndarray:
+    parts: list[tuple[np.ndarray, np.ndarray | float]] = []
+    if text_cosine is not None:
+        parts.append((text_cosine, weight))
+    if image_cosine is not None:
+        parts.append((image_cosine, 1 - np.asarray(weight)))
     total = _weighted_mean(parts)
     rows = np.flatnonzero(named >= 0)
     total[rows, named[rows]] = 1.0
-    return _top_two(total)
+    return total
 
 
 def detector_evidence(

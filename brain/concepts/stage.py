@@ -22,6 +22,7 @@ from raremine.brain.concepts.correction import (
     CORRECTION_COLUMNS,
     apply_corrections,
 )
+from raremine.brain.concepts.evidence import CropVectors, caption_cosines
 from raremine.brain.concepts.matcher import (
     Match,
     detector_evidence,
@@ -29,7 +30,6 @@ from raremine.brain.concepts.matcher import (
     groups_by_score,
     match,
     term_vectors,
-    unit_rows,
 )
 from raremine.brain.concepts.naming import ConceptNames
 from raremine.brain.concepts.reasons import reason
@@ -225,52 +225,28 @@ def _decide(
     trust_detector: bool,
 ) -> tuple[Match, np.ndarray]:
     terms = term_vectors(words, model.embed_texts, templates)
-    n, count = len(table), len(words.concepts)
     place = {name: i for i, name in enumerate(words.names)}
-    named = np.full(n, -1, dtype=np.int64)
-    text_cosine = image_cosine = agreement = None
-    images = np.full((n, terms.vectors.shape[1]), np.nan)
+    named = np.full(len(table), -1, dtype=np.int64)
+    text_cosine = image_cosine = agreement = crops = None
     if evidence != "text" or weighting == "adaptive":
-        vectors, rows = vectors_of(dataset, embeddings, table)
-        if len(rows) and vectors.shape[1] != images.shape[1]:
-            raise RaremineError(
-                f"Embeddings '{embeddings}' have {vectors.shape[1]} numbers, "
-                f"the embedder of the vocabulary makes {images.shape[1]}; "
-                "pass the embedder that made them."
-            )
-        if len(rows):
-            images[rows] = unit_rows(vectors)
-    if evidence != "text":
-        image_cosine = np.full((n, count), np.nan)
-        known = np.isfinite(images[:, 0])
-        image_cosine[known] = terms.cosines(images[known])
+        crops = _crops(dataset, table, embeddings, terms.vectors.shape[1])
+    if crops is not None and evidence != "text":
+        image_cosine = crops.cosines(terms)
     if evidence != "image":
-        text_cosine = np.full((n, count), np.nan)
-        agreement = np.zeros(n)
-        has = np.array(
-            [
-                bool(text) and status == "ok"
-                for text, status in zip(
-                    table["caption"], table["caption_status"], strict=True
-                )
-            ],
-            dtype=bool,
-        )
-        rows = np.flatnonzero(has)
+        captions = [
+            str(text) if text and status == "ok" else None
+            for text, status in zip(
+                table["caption"], table["caption_status"], strict=True
+            )
+        ]
         names = ConceptNames(words)
-        for row in rows:
-            concept = names.concept(
-                table["caption"][row], table["caption_class"][row]
-            )
-            named[row] = place[concept] if concept else -1
-        texts = [str(table["caption"][row]) for row in rows]
-        unique, inverse = np.unique(texts, return_inverse=True)
-        if len(unique):
-            encoded = model.embed_texts(list(unique))[inverse]
-            text_cosine[rows] = terms.cosines(encoded)
-            agreement[rows] = np.nan_to_num(
-                np.einsum("nd,nd->n", encoded, images[rows])
-            )
+        for row, text in enumerate(captions):
+            if text is not None:
+                concept = names.concept(text, table["caption_class"][row])
+                named[row] = place[concept] if concept else -1
+        text_cosine, agreement = caption_cosines(
+            captions, terms, model, crops if weighting == "adaptive" else None
+        )
     detected = [words.concept_of(str(label)) for label in table["label"]]
     decision = match(
         text_cosine,
@@ -282,12 +258,25 @@ def _decide(
         detector=detector_evidence(
             np.array([place[d] if d else -1 for d in detected], dtype=int),
             np.asarray(table["confidence"], dtype=np.float64),
-            count,
+            len(words.concepts),
         )
         if trust_detector and evidence == "both"
         else None,
     )
     return decision, named
+
+
+def _crops(
+    dataset: fo.Dataset, table: ObjectTable, embeddings: str, size: int
+) -> CropVectors:
+    vectors, rows = vectors_of(dataset, embeddings, table)
+    if len(rows) and vectors.shape[1] != size:
+        raise RaremineError(
+            f"Embeddings '{embeddings}' have {vectors.shape[1]} numbers, "
+            f"the embedder of the vocabulary makes {size}; pass the embedder "
+            "that made them."
+        )
+    return CropVectors(vectors, rows, len(table))
 
 
 def _columns(
