@@ -35,6 +35,7 @@ RIDES = frozenset(("on", "riding", "rides", "ride"))
 ARTICLES = frozenset(("a", "an", "the", "his", "her", "their", "its"))
 
 _TOKEN = re.compile(r"[^\W_]+|[.,;:]")
+_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 _POSSESSIVE = re.compile(r"['’]s\b")
 
 
@@ -83,6 +84,26 @@ class ConceptNames:
                     )
         for terms in self._terms.values():
             terms.sort(key=lambda item: -len(item[0]))
+
+    def exact(
+        self, text: str | None, answer_class: str | None = None
+    ) -> str | None:
+        """Returns the concept that an answer is, word for word.
+
+        "Truck." and "truck" are the same answer; "a truck" is a description
+        (arXiv 2512.05482 takes exact answers only).
+
+        Args:
+            text: the description, None if there is none
+            answer_class (None): the exact class that was answered
+        """
+        for answer in (answer_class, text):
+            found = answer and self._vocabulary.concept_of(
+                _EDGES.sub("", answer)
+            )
+            if found:
+                return found
+        return None
 
     def concept(
         self, text: str | None, answer_class: str | None = None

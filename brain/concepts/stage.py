@@ -240,9 +240,10 @@ def _decide(
             )
         ]
         names = ConceptNames(words)
+        naming = names.concept if weighting == "calibrated" else names.exact
         for row, text in enumerate(captions):
             if text is not None:
-                concept = names.concept(text, table["caption_class"][row])
+                concept = naming(text, table["caption_class"][row])
                 named[row] = place[concept] if concept else -1
         text_cosine, agreement = caption_cosines(
             captions, terms, model, crops if weighting == "adaptive" else None
