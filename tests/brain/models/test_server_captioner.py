@@ -314,9 +314,10 @@ def test_an_interrupt_leaves_nothing_running(serve: Any) -> None:
     release = threading.Event()
 
     def hangs(asked: Asked) -> Reply:
-        if len(stub.asked) == 4:
+        # exactly one of them, even where others arrive at the same moment
+        if len(stub.asked) >= 4 and asked is stub.asked[3]:
             _thread.interrupt_main()
-        release.wait(2)
+        release.wait(60)
         return named(asked)
 
     stub = serve(hangs)
