@@ -7,20 +7,27 @@ place, in one step: a kill leaves no half-written export behind.
 
 from __future__ import annotations
 
+import logging
+import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
+from fiftyone import ViewField as F
 
+from raremine.brain.columns import all_slices
 from raremine.brain.errors import RaremineError
+from raremine.brain.pool import SplitLeakageError
+from raremine.brain.progress import ProgressArgument
 from raremine.brain.selection.exporters import exporter, formats
 from raremine.brain.selection.exporters.datasheet import (
+    datasheet_bytes,
     is_export,
     write_datasheet,
 )
@@ -31,6 +38,8 @@ from raremine.brain.selection.exporters.job import (
 )
 from raremine.brain.selection.result import Selection
 from raremine.brain.selection.stage import load_selection
+
+_log = logging.getLogger(__name__)
 
 STAGING = ".raremine-"
 """How the names of unfinished exports begin."""
@@ -72,7 +81,8 @@ def plan_export(
     Raises:
         RaremineError: as ``export_selection``
     """
-    options.pop("overwrite", None)
+    for name in ("overwrite", "progress"):
+        options.pop(name, None)
     how = exporter(format)
     check_options(format, how, options)
     return _plan(_job(dataset, selection, format, out_dir), how, options)
@@ -85,6 +95,7 @@ def export_selection(
     out_dir: str | Path,
     *,
     overwrite: bool = False,
+    progress: ProgressArgument = None,
     **options: Any,
 ) -> Path:
     """Exports a selection.
@@ -101,6 +112,8 @@ def export_selection(
         overwrite (False): replace an earlier export of the same selection
             in the same format. A folder that is not such an export is never
             replaced.
+        progress (None): None = FiftyOne's setting, a bool, or a function
+            (done, total, label)
         **options: options of the format
 
     Returns:
@@ -109,23 +122,25 @@ def export_selection(
     Raises:
         RaremineError: if the format or an option is unknown, the export
             exists already, the disk is too small or cannot be written
+        SplitLeakageError: if a chosen frame is in an evaluation split now
         MissingStageError: if there is no such selection
     """
     how = exporter(format)
     check_options(format, how, options)
     job = _job(dataset, selection, format, out_dir)
+    job = replace(job, progress=progress)
     _check_destination(job.final, overwrite)
+    _check_own_media(job)
+    _check_leakage(job)
     plan = _plan(job, how, options)
     if plan.bytes > plan.free:
         raise RaremineError(
-            f"The export needs {_size(plan.bytes)}, and {job.final.parent} "
-            f"has {_size(plan.free)} left; free some space or choose another "
-            "folder."
+            f"The export needs {size_text(plan.bytes)}, and "
+            f"{job.final.parent} has {size_text(plan.free)} left; free some "
+            "space or choose another folder."
         )
     with _staging(job.final) as staging:
-        job = ExportJob(
-            job.dataset, job.selection, staging, job.stem, job.final
-        )
+        job = replace(job, folder=staging)
         written = how.write(job, **options)
         main = written.main.relative_to(staging)
         write_datasheet(job, format, options, written)
@@ -134,6 +149,8 @@ def export_selection(
             # both renames or, at worst, the old export under its hidden name
             job.final.rename(staging.with_name(staging.name + "old"))
         staging.rename(job.final)
+    for note in written.notes:
+        _log.warning("%s: %s", job.final.name, note)
     return job.final / main
 
 
@@ -164,7 +181,7 @@ def _plan(
         nearest = nearest.parent
     return ExportPlan(
         job.final,
-        how.space(job, **options),
+        how.space(job, **options) + datasheet_bytes(job),
         shutil.disk_usage(nearest).free,
         job.final.exists(),
     )
@@ -183,6 +200,32 @@ def _check_destination(final: Path, overwrite: bool) -> None:
             f"{final} exists and is not an export of a selection, so it is "
             "not replaced; choose another folder."
         )
+
+
+def _check_own_media(job: ExportJob) -> None:
+    """Refuses to replace a folder that holds the dataset's own files."""
+    if not job.final.exists():
+        return
+    inside = F("filepath").starts_with(f"{job.final}{os.sep}")
+    count = len(all_slices(job.dataset).match(inside))
+    if count:
+        raise RaremineError(
+            f"{job.final} holds {count} files of dataset "
+            f"'{job.dataset.name}' itself, so it is not replaced; choose "
+            "another folder."
+        )
+
+
+def _check_leakage(job: ExportJob) -> None:
+    chosen = set(job.train_tokens)
+    for split, tokens in job.evaluation_tokens.items():
+        found = sorted(chosen & set(tokens))
+        if found:
+            raise SplitLeakageError(
+                f"Frame {found[0]} of selection '{job.selection.name}' (and "
+                f"{len(found) - 1} more) is in split '{split}' now; select "
+                "the frames again."
+            )
 
 
 @contextmanager
@@ -213,7 +256,8 @@ def _staging(final: Path) -> Iterator[Path]:
             shutil.rmtree(old, ignore_errors=True)
 
 
-def _size(count: int) -> str:
+def size_text(count: int) -> str:
+    """Returns a number of bytes as a person reads it."""
     size = float(count)
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 1000:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import fiftyone as fo
 
 from raremine.brain.errors import RaremineError
 from raremine.brain.objects import FrameTable
 from raremine.brain.pool import EVALUATION_SPLITS
+from raremine.brain.progress import ProgressArgument
 from raremine.brain.selection.result import Selection
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class ExportJob:
         stem: the selection's name, safe as a file name
         final: where the folder will lie in the end, for files that must
             name their own place
+        progress (None): for ``raremine.brain.progress.Progress``
     """
 
     dataset: fo.Dataset
@@ -36,13 +40,38 @@ class ExportJob:
     folder: Path
     stem: str
     final: Path
+    progress: ProgressArgument = None
+    _read: dict[str, Any] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
-    @cached_property
+    def once(self, name: str, read: Callable[[], _T]) -> _T:
+        """Returns what ``read`` returned when it was called first.
+
+        ``space`` and ``write`` need the same things, which take seconds to
+        read from a large dataset.
+
+        Args:
+            name: what is read, another for every function and argument
+            read: reads it
+        """
+        if name not in self._read:
+            self._read[name] = read()
+        found: _T = self._read[name]
+        return found
+
+    @property
     def frames(self) -> FrameTable:
         """All keyframes of the dataset, sorted by sample token."""
         from raremine.brain.frames import read_keyframes
 
-        return read_keyframes(self.dataset)
+        return self.once("frames", lambda: read_keyframes(self.dataset))
+
+    @property
+    def missing_tokens(self) -> list[str]:
+        """Sample tokens of the selection that the dataset has no longer."""
+        present = set(self.frames.sample_token.tolist())
+        return [t for t in self.selection.tokens if t not in present]
 
     @cached_property
     def train_tokens(self) -> list[str]:

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import fiftyone as fo
 import pytest
+from fiftyone import ViewField as F
 
+from raremine.brain.columns import all_slices
 from raremine.brain.errors import MissingStageError, RaremineError
+from raremine.brain.pool import SplitLeakageError
 from raremine.brain.selection import exporters
 from raremine.brain.selection.export import (
     export_selection,
@@ -20,9 +23,16 @@ from raremine.brain.selection.export import (
     plan_export,
 )
 from raremine.brain.selection.exporters import register_format
-from raremine.brain.selection.exporters.datasheet import DATASHEET
+from raremine.brain.selection.exporters.checksums import SUMS
+from raremine.brain.selection.exporters.datasheet import (
+    DATASHEET,
+    DATASHEET_TEXT,
+)
 from raremine.brain.selection.exporters.job import ExportJob, Written
 from raremine.brain.selection.stage import select_frames
+
+BESIDE = (DATASHEET, DATASHEET_TEXT, SUMS)
+"""What lies beside every export."""
 
 
 @pytest.fixture(autouse=True)
@@ -78,11 +88,9 @@ def test_an_export_is_replaced_only_on_demand_and_as_a_whole(
     )
     assert again.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["mine-tokens"]
-    assert sorted(p.name for p in path.parent.iterdir()) == [
-        DATASHEET,
-        "mine.csv",
-        "mine.json",
-    ]
+    assert sorted(p.name for p in path.parent.iterdir()) == sorted(
+        {*BESIDE, "mine.csv", "mine.json"}
+    )
 
 
 def test_what_is_no_export_is_never_replaced(
@@ -110,8 +118,7 @@ def test_an_export_stays_in_its_folder(
     out = tmp_path / "a" / "b"
     export_selection(dataset, "../../out", "tokens", out)
     assert {p for p in tmp_path.rglob("*") if p.is_file()} == {
-        out / "out-tokens" / name
-        for name in ("out.json", "out.csv", DATASHEET)
+        out / "out-tokens" / name for name in ("out.json", "out.csv", *BESIDE)
     }
     assert file_stem("..") == file_stem("/") == "selection"
 
@@ -128,6 +135,33 @@ def test_mistakes_are_told(dataset: fo.Dataset, tmp_path: Path) -> None:
         export_selection(dataset, "mine", "tokens", blocked / "x")
     with pytest.raises(MissingStageError, match="'other'"):
         export_selection(dataset, "other", "tokens", tmp_path)
+
+
+def test_frames_that_are_held_out_by_now_are_not_exported(
+    dataset: fo.Dataset, tmp_path: Path
+) -> None:
+    chosen = select_frames(dataset, {"random": 0.2}, name="mine")
+    moved = chosen.picks[0].scene
+    all_slices(dataset).match(F("scene_name") == moved).set_field(
+        "split", "val"
+    ).save("split")
+    with pytest.raises(SplitLeakageError, match="in split 'val' now"):
+        export_selection(dataset, "mine", "tokens", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_dataset_never_loses_its_own_files_to_an_export(
+    dataset: fo.Dataset, tmp_path: Path
+) -> None:
+    select_frames(dataset, {"random": 0.1}, name="mine")
+    folder = export_selection(dataset, "mine", "tokens", tmp_path).parent
+    image = folder / "image.jpg"
+    image.write_bytes(b"the only one")
+    (one,) = dataset.select_group_slices("CAM_BACK").limit(1).values("id")
+    dataset.set_values("filepath", {one: str(image)}, key_field="id")
+    with pytest.raises(RaremineError, match="holds 1 files of dataset"):
+        export_selection(dataset, "mine", "tokens", tmp_path, overwrite=True)
+    assert image.exists()
 
 
 def test_a_failed_export_leaves_nothing(
