@@ -12,8 +12,12 @@ from raremine.brain.errors import RaremineError
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 1
+FORMAT = 2
 """Version of the stored form."""
+
+READABLE = (1, 2)
+"""Versions that can be read: 1 had no quotas and no counts of what held
+frames back."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +52,21 @@ class Shortage:
         asked: frames it asked for
         taken: frames it got
         reason: one readable sentence
+        concept (""): the concept whose quota is not met, "" where it is the
+            component's share
+        held_back ({}): how many frames that would have done were kept out,
+            by what kept them: ``already_chosen``, ``excluded``,
+            ``max_frames_per_scene``, ``min_gap_seconds``,
+            ``max_similarity``, or ``share`` where a quota's component had
+            taken its share before
     """
 
     component: str
     asked: int
     taken: int
     reason: str
+    concept: str = ""
+    held_back: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,7 +76,7 @@ class Selection:
     Attributes:
         name: its name, which is also the tag on the samples
         picks: the chosen keyframes, in the order in which they were chosen
-        shortages: components that fell short
+        shortages: shares and quotas that are not met
         notes: what else the user should know
         pool_size: number of frames that the shares refer to
         seed: the seed
@@ -116,10 +129,11 @@ class Selection:
             RaremineError: if the data is not a selection of this version
         """
         try:
-            if data["format"] != FORMAT:
+            if data["format"] not in READABLE:
                 raise RaremineError(
                     f"The selection is stored in format {data['format']}, "
-                    f"this version reads {FORMAT}; select the frames again."
+                    f"this version reads up to {FORMAT}; select the frames "
+                    "again."
                 )
             return cls(
                 name=data["name"],

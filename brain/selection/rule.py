@@ -4,8 +4,9 @@
 2. Each component asks for share × pool frames, rounded half up.
 3. ``random`` draws first and from the whole pool, so that its share is the
    same whatever else is mined. Then the others, in the recipe's order, take
-   the best of the frames that are not chosen yet.
-4. What a component cannot fill is reported with the reason.
+   the best of the frames that are not chosen yet and that no constraint
+   forbids.
+4. What a component cannot fill is reported with what held frames back.
 
 Rows are put in the order of their tokens before anything is drawn, draws
 depend on the seed and the component's name, and ties between equal scores
@@ -15,8 +16,9 @@ frames on any machine and from any row order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,87 +27,49 @@ import numpy as np
 from raremine.brain.errors import MissingStageError, RecipeError
 from raremine.brain.objects import FrameTable
 from raremine.brain.pool import frame_pool, guard_pool
-from raremine.brain.ranking import (
-    class_frequency,
-    numeric_columns,
-    order_by_score,
-    round_robin,
-    seeded_order,
-    share_count,
-    token_order,
+from raremine.brain.ranking import share_count
+from raremine.brain.selection.components import (
+    TOP_UP,
+    Frames,
+    Source,
+    source,
+)
+from raremine.brain.selection.constraints import (
+    CHOSEN,
+    EXCLUDED,
+    REASONS,
+    Constraints,
 )
 from raremine.brain.selection.recipe import (
     GROUP_COMPONENTS,
-    RANDOM,
+    Component,
     Recipe,
     load_recipe,
 )
+from raremine.brain.selection.recipe_checks import check_seed
 from raremine.brain.selection.result import Pick, Selection, Shortage
+from raremine.brain.selection.turns import holding, in_turns
 
-TOP_UP = "top_up"
-UNNAMED = "(unnamed)"
-
-
-@dataclass
-class _State:
-    """Frames in token order and what has happened to them so far."""
-
-    frames: FrameTable
-    pool: np.ndarray
-    excluded: np.ndarray
-    cap: int | None
-    seed: int
-    tie_rank: np.ndarray
-    chosen: np.ndarray
-    in_scene: dict[str, int] = field(default_factory=dict)
-    picks: list[tuple[int, Pick]] = field(default_factory=list)
-
-    @property
-    def pool_size(self) -> int:
-        return int(self.pool.sum())
-
-    def full(self, row: int) -> bool:
-        scene = str(self.frames.scene[row])
-        return self.cap is not None and self.in_scene.get(scene, 0) >= self.cap
-
-    def allowed(self, row: int) -> bool:
-        return not (self.chosen[row] or self.excluded[row] or self.full(row))
-
-    def choose(self, row: int, pick: Pick) -> None:
-        self.chosen[row] = True
-        scene = str(self.frames.scene[row])
-        self.in_scene[scene] = self.in_scene.get(scene, 0) + 1
-        self.picks.append((row, pick))
-
-
-@dataclass
-class _Component:
-    """A component's candidates.
-
-    Attributes:
-        eligible: (f,) bool, frames of the pool that it may choose from
-        what: what these frames have, to complete "7 frames ..."
-        candidates: rows in the order of choice, each with its pick
-    """
-
-    eligible: np.ndarray
-    what: str
-    candidates: Iterator[tuple[int, Pick]]
+SHARE = "share"
+"""Why a frame did not fill a quota: the component's share was used up."""
 
 
 def select(
     frames: FrameTable,
     recipe: Recipe | Mapping[str, Any] | str | Path,
-    seed: int = 0,
+    seed: int | None = None,
     *,
     name: str = "selection",
 ) -> Selection:
     """Chooses the keyframes of a training split.
 
     Args:
-        frames: the keyframes of the whole data set, in any row order
+        frames: the keyframes of the whole data set, in any row order. Near
+            duplicates and some strategies need the column ``embedding``,
+            (f, d), NaN where a frame has none.
         recipe: shares by component and options, see ``Recipe``
-        seed (0): seed of everything that is drawn
+        seed (None): seed of everything that is drawn; None = the recipe's,
+            or else 0
         name ("selection"): name of the selection
 
     Returns:
@@ -116,231 +80,194 @@ def select(
         MissingStageError: if a component needs a column that no stage made
     """
     recipe = load_recipe(recipe)
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+    seed = seed if seed is not None else recipe.seed or 0
+    check_seed(seed)
+    if recipe.exclude_file or recipe.exclude_selection:
         raise RecipeError(
-            f"The seed is {seed!r}; it must be a whole number from 0."
+            "Files and selections to exclude have to be read before frames "
+            "are chosen; use select_frames, or give their tokens as exclude."
         )
-    frames = frames.sorted()
-    pool, notes = frame_pool(frames, recipe.pool)
-    state = _State(
-        frames,
-        pool,
-        _excluded(frames, recipe.exclude),
-        recipe.max_frames_per_scene,
-        seed,
-        token_order(frames.sample_token),
-        np.zeros(len(frames), dtype=bool),
-    )
-    shortages = []
-    for component, share in recipe.components:
-        asked = share_count(share, state.pool_size)
-        shortage = _take(
-            state, component, _component(state, component, recipe), asked
-        )
-        if shortage is not None:
-            shortages.append(shortage)
-    missing = sum(s.asked - s.taken for s in shortages)
+    recipe = replace(recipe, seed=seed)
+    table = frames.sorted()
+    pool, notes = frame_pool(table, recipe.pool)
+    excluded = _excluded(table, recipe.exclude)
+    constraints = Constraints(table, pool, excluded, recipe)
+    state = Frames.of(table, pool, seed, constraints)
+    pool_size = int(pool.sum())
+    picks: list[tuple[int, Pick]] = []
+    shortages: list[Shortage] = []
+    for component in recipe.components:
+        if component.share:
+            asked = share_count(component.share, pool_size)
+            shortages.extend(_take(state, component, asked, picks))
+    missing = sum(s.asked - s.taken for s in shortages if not s.concept)
     if missing and recipe.top_up == "random":
-        shortage = _take(state, TOP_UP, _drawn(state, TOP_UP), missing)
-        got = missing - (shortage.asked - shortage.taken if shortage else 0)
+        before = len(picks)
+        filler = Component(TOP_UP, 0.0, {}, "rank")
+        shortages.extend(_take(state, filler, missing, picks))
         notes.append(
-            f"{got} frames drawn at random fill up what components fell "
-            "short of."
+            f"{len(picks) - before} frames drawn at random fill up what "
+            "components fell short of."
         )
-        if shortage is not None:
-            shortages.append(shortage)
-    guard_pool(frames, (row for row, _ in state.picks), pool)
+    guard_pool(table, (row for row, _ in picks), pool)
     return Selection(
         name=name,
-        picks=tuple(pick for _, pick in state.picks),
+        picks=tuple(pick for _, pick in picks),
         shortages=tuple(shortages),
-        notes=tuple(notes),
-        pool_size=state.pool_size,
+        notes=tuple(notes + constraints.notes),
+        pool_size=pool_size,
         seed=seed,
         recipe=recipe.to_dict(),
     )
 
 
 def _take(
-    state: _State, component: str, source: _Component, asked: int
-) -> Shortage | None:
+    state: Frames,
+    component: Component,
+    asked: int,
+    picks: list[tuple[int, Pick]],
+) -> list[Shortage]:
     """Lets a component choose; returns what it fell short of."""
-    before = state.chosen.copy()
-    taken = 0
-    if asked:
-        for row, pick in source.candidates:
-            state.choose(row, pick)
-            taken += 1
-            if taken == asked:
-                return None
-    if taken == asked:
-        return None
-    eligible = source.eligible
-    already = int((eligible & before).sum())
-    excluded = int((eligible & ~before & state.excluded).sum())
-    held_back = int(eligible.sum()) - already - excluded - taken
-    parts = [
-        f"{count} {why}"
-        for count, why in (
-            (already, "were already chosen"),
-            (excluded, "are excluded"),
-            (held_back, f"are over max_frames_per_scene = {state.cap}"),
-        )
-        if count
-    ]
-    reason = (
-        f"asked {asked}, took {taken}: {int(eligible.sum())} of "
-        f"{state.pool_size} frames {source.what}"
+    found = source(state, component.name)
+    _check_turns(state.table, component, found)
+    quotas = {
+        concept: quota
+        if isinstance(quota, int)
+        else share_count(quota, int(state.pool.sum()))
+        for concept, quota in component.quotas.items()
+    }
+    constraints = state.constraints
+    chosen_before = constraints.chosen.copy()
+    refused: dict[int, str] = {}
+
+    def allowed(row: int) -> bool:
+        reason = constraints.refusal(row)
+        if reason is not None and reason != CHOSEN:
+            refused.setdefault(row, reason)
+        return reason is None
+
+    mine = np.zeros(len(state.table), dtype=bool)
+    turns = in_turns(found, quotas, component.balance, asked, allowed)
+    for row, turn in islice(turns, asked):
+        constraints.choose(row)
+        mine[row] = True
+        picks.append((row, _pick(state, found, row, turn)))
+    ledger = _Ledger(state, found, mine, chosen_before, refused)
+    short = []
+    if mine.sum() < asked:
+        short.append(ledger.shortage(asked))
+    short.extend(
+        ledger.shortage(quota, concept)
+        for concept, quota in quotas.items()
+        if (mine & holding(found.concepts, concept)).sum() < quota
     )
-    if parts:
-        reason += ", of which " + ", ".join(parts)
-    return Shortage(component, asked, taken, reason + ".")
+    return short
 
 
-def _component(state: _State, component: str, recipe: Recipe) -> _Component:
-    if component == RANDOM:
-        return _drawn(state, RANDOM)
-    if component in GROUP_COMPONENTS:
-        return _group(state, component, recipe.balance)
-    return _column(state, component)
+class _Ledger:
+    """What became of the frames that a component could choose from."""
 
+    def __init__(
+        self,
+        state: Frames,
+        found: Source,
+        mine: np.ndarray,
+        chosen_before: np.ndarray,
+        refused: Mapping[int, str],
+    ) -> None:
+        self._state, self._found, self._mine = state, found, mine
+        self._before, self._refused = chosen_before, refused
 
-def _drawn(state: _State, component: str) -> _Component:
-    rows = np.flatnonzero(state.pool)
-    # the whole pool is drawn, so that an exclusion changes nothing else
-    order = rows[seeded_order(len(rows), state.seed, component)]
-    why = f"Drawn at random from {len(rows)} frames with seed {state.seed}"
-    if component == TOP_UP:
-        why += ", in place of frames that a component could not find"
-
-    def candidates() -> Iterator[tuple[int, Pick]]:
-        for row in order.tolist():
-            if state.allowed(row):
-                yield row, _pick(state, row, component, None, why + ".")
-
-    return _Component(state.pool, "are in the pool", candidates())
-
-
-def _column(state: _State, component: str) -> _Component:
-    scores = frame_column(state.frames, component)
-    eligible = state.pool & ~np.isnan(scores)
-    rows = np.flatnonzero(eligible & ~state.chosen & ~state.excluded)
-    order = rows[order_by_score(scores[rows], state.tie_rank[rows])]
-
-    def candidates() -> Iterator[tuple[int, Pick]]:
-        for rank, row in enumerate(order.tolist(), 1):
-            if state.allowed(row):
-                why = (
-                    f"{component} {scores[row]:.4g} is number {rank} of "
-                    f"{len(order)} frames."
-                )
-                yield row, _pick(state, row, component, scores[row], why)
-
-    return _Component(eligible, f"have a {component}", candidates())
-
-
-def _group(state: _State, component: str, balance: str) -> _Component:
-    """Frames with target (or rare) objects."""
-    concepts, scores = _group_columns(state.frames, component)
-    eligible = state.pool & np.array([len(c) > 0 for c in concepts], bool)
-    rows = np.flatnonzero(eligible & ~state.chosen & ~state.excluded)
-    order = rows[order_by_score(scores[rows], state.tie_rank[rows])]
-    rank = {row: number for number, row in enumerate(order.tolist(), 1)}
-    turns: Iterable[tuple[int, str]]
-    if balance == "rank":
-        turns = ((r, "") for r in order.tolist() if state.allowed(r))
-    else:
-        frequency = class_frequency(concepts[eligible])
-        turns = round_robin(order, concepts, frequency, state.allowed)
-
-    def candidates() -> Iterator[tuple[int, Pick]]:
-        for row, turn in turns:
-            why = (
-                f"Holds {component} objects ({', '.join(concepts[row])}); "
-                f"number {rank[row]} of {len(order)} frames"
+    def shortage(self, asked: int, concept: str = "") -> Shortage:
+        """Describes a share, or the quota of a concept, that is not met."""
+        found, constraints = self._found, self._state.constraints
+        rows = found.eligible
+        what = found.what
+        if concept:
+            rows = rows & holding(found.concepts, concept)
+            what = f"{what} and {concept}"
+        taken = int((rows & self._mine).sum())
+        held_back = dict.fromkeys((*REASONS, SHARE), 0)
+        for row in np.flatnonzero(rows & ~self._mine).tolist():
+            if self._before[row]:
+                reason: str | None = CHOSEN
+            elif constraints.excluded[row]:
+                reason = EXCLUDED
+            else:
+                reason = self._refused.get(row) or constraints.refusal(row)
+            held_back[reason or SHARE] += 1
+        held_back = {k: v for k, v in held_back.items() if v}
+        parts = [
+            f"{count} "
+            + (
+                f"came after the {int(self._mine.sum())} frames of the share"
+                if why == SHARE
+                else constraints.words(why)
             )
-            if not np.isnan(scores[row]):
-                why += f" by {component}_score {scores[row]:.4g}"
-            if turn:
-                why += f"; taken for {turn}"
-            yield row, _pick(state, row, component, scores[row], why + ".")
-
-    return _Component(eligible, f"hold {component} objects", candidates())
-
-
-def _group_columns(
-    frames: FrameTable, group: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns each frame's concepts of a group and its score."""
-    name = f"{group}_concepts"
-    if name not in frames.columns:
-        raise MissingStageError(
-            f"The recipe's component '{group}' needs the frame column "
-            f"'{name}'; run match_concepts first."
+            for why, count in held_back.items()
+        ]
+        pool_size = int(self._state.pool.sum())
+        reason_text = (
+            f"asked {asked}, took {taken}: {int(rows.sum())} of {pool_size} "
+            f"frames {what}"
         )
-    concepts = frames[name].copy()
-    if "mining_group" in frames.columns:
-        for row in np.flatnonzero(frames["mining_group"] == group):
-            concepts[row] = tuple(concepts[row]) or (UNNAMED,)
-    nothing = np.full(len(frames), np.nan)
-    scores = frames.columns.get(f"{group}_score", nothing)
-    return concepts, np.asarray(scores, dtype=np.float64)
-
-
-def frame_column(frames: FrameTable, name: str) -> np.ndarray:
-    """Returns a numeric frame column that a component may rank by.
-
-    Raises:
-        MissingStageError: if no stage has made that column
-        RecipeError: if it does not hold numbers
-    """
-    if name not in frames.columns:
-        have = ", ".join(numeric_columns(frames)) or "none"
-        raise MissingStageError(
-            f"No frame has a '{name}'. A recipe's components are random, "
-            f"target, rare or one of this data set's scores ({have}); run "
-            "the stage that makes the score, or correct the name."
+        if parts:
+            reason_text += ", of which " + ", ".join(parts)
+        if concept:
+            reason_text = f"quota of {concept}: {reason_text}"
+        return Shortage(
+            found.name, asked, taken, reason_text + ".", concept, held_back
         )
-    values = np.asarray(frames[name])
-    if values.ndim != 1 or values.dtype.kind not in "bif":
+
+
+def _check_turns(
+    table: FrameTable, component: Component, found: Source
+) -> None:
+    """Refuses quotas and turns where there are no concepts or no order."""
+    turns = component.balance == "round_robin"
+    if turns and not found.takes_turns:
         raise RecipeError(
-            f"Frame column '{name}' holds no numbers to rank by; use one of "
-            f"{', '.join(numeric_columns(frames)) or '(none)'}."
+            f"Component '{component.name}' cannot take turns of concepts, "
+            "because what it wants next depends on what is chosen; give it "
+            "quotas, or balance: rank."
         )
-    scores = values.astype(np.float64)
-    if len(scores) and np.isnan(scores).all():
+    if (turns or component.quotas) and not any(
+        f"{group}_concepts" in table.columns for group in GROUP_COMPONENTS
+    ):
         raise MissingStageError(
-            f"No frame has a value of '{name}'; run the stage that makes it."
+            f"Component '{component.name}' has quotas or turns of concepts, "
+            "but no frame has concepts; run match_concepts first."
         )
-    return scores
 
 
-def _pick(
-    state: _State, row: int, component: str, score: float | None, why: str
-) -> Pick:
-    frames = state.frames
-    groups = (
-        (component,) if component in GROUP_COMPONENTS else ("target", "rare")
-    )
-    concepts: list[str] = []
-    for group in groups:
-        if f"{group}_concepts" in frames.columns:
-            concepts.extend(map(str, frames[f"{group}_concepts"][row]))
+def _pick(state: Frames, found: Source, row: int, turn: str) -> Pick:
+    table = state.table
+    score = None if found.score is None else float(found.score[row])
+    why = found.why(row)
+    if turn:
+        why += f"; taken for {turn}"
     return Pick(
-        sample_token=str(frames.sample_token[row]),
-        scene=str(frames.scene[row]),
-        split=str(frames.split[row]),
-        component=component,
-        score=None if score is None or np.isnan(score) else float(score),
-        concepts=tuple(dict.fromkeys(concepts)),
-        why=why,
+        sample_token=str(table.sample_token[row]),
+        scene=str(table.scene[row]),
+        split=str(table.split[row]),
+        component=found.name,
+        score=None if score is None or np.isnan(score) else score,
+        concepts=_concepts(state, found, row),
+        why=why + ".",
     )
 
 
-def _excluded(frames: FrameTable, tokens: tuple[str, ...]) -> np.ndarray:
+def _concepts(state: Frames, found: Source, row: int) -> tuple[str, ...]:
+    column = f"{found.name}_concepts"
+    if column in state.table.columns:
+        return tuple(map(str, state.table[column][row]))
+    return tuple(map(str, found.concepts[row]))
+
+
+def _excluded(table: FrameTable, tokens: tuple[str, ...]) -> np.ndarray:
     if not tokens:
-        return np.zeros(len(frames), dtype=bool)
-    unknown = sorted(set(tokens) - set(frames.sample_token.tolist()))
+        return np.zeros(len(table), dtype=bool)
+    unknown = sorted(set(tokens) - set(table.sample_token.tolist()))
     if unknown:
         raise RecipeError(
             f"{len(unknown)} of the {len(set(tokens))} tokens to exclude are "
@@ -348,4 +275,4 @@ def _excluded(frames: FrameTable, tokens: tuple[str, ...]) -> np.ndarray:
             "give nuScenes sample tokens, not file names or sample_data "
             "tokens."
         )
-    return np.asarray(np.isin(frames.sample_token, list(tokens)))
+    return np.asarray(np.isin(table.sample_token, list(tokens)))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,51 +11,77 @@ import fiftyone as fo
 from fiftyone import ViewField as F
 
 from raremine.brain.columns import all_slices
-from raremine.brain.errors import MissingStageError, RaremineError
-from raremine.brain.frames import read_frames
-from raremine.brain.runs import load_results, record_run, run_params
-from raremine.brain.selection.recipe import (
-    GROUP_COMPONENTS,
-    Recipe,
-    load_recipe,
-)
+from raremine.brain.errors import RaremineError
+from raremine.brain.runs import load_results, record_run
+from raremine.brain.selection.exclusion import with_exclusions_read
+from raremine.brain.selection.frames import frames_for
+from raremine.brain.selection.recipe import Recipe, load_recipe
 from raremine.brain.selection.result import Selection
 from raremine.brain.selection.rule import select
+from raremine.brain.selection.runs import (
+    STAGE,
+    SelectionRunConfig,
+    find_run,
+    run_key,
+    selection_runs,
+)
+from raremine.brain.selection.views import (
+    MINING_VIEWS,
+    has_groups,
+    save_mining_views,
+    save_split_views,
+    split_view_names,
+)
 
-STAGE = "selection"
+FIELD = "objects"
 
 
 def select_frames(
     dataset: fo.Dataset,
-    recipe: Recipe | Mapping[str, Any] | str | Path,
+    recipe: Recipe | Mapping[str, Any] | str | Path | None = None,
     *,
     name: str,
-    seed: int = 0,
-    field: str = "objects",
+    seed: int | None = None,
+    field: str | None = None,
+    embeddings: str | None = None,
     pool: str | Sequence[str] | None = None,
     exclude: Iterable[str] | None = None,
+    exclude_file: str | Path | Sequence[str] | None = None,
+    exclude_selection: str | Sequence[str] | None = None,
     max_frames_per_scene: int | None = None,
+    min_gap_seconds: float | None = None,
+    max_similarity: float | None = None,
     balance: str | None = None,
     top_up: str | None = None,
 ) -> Selection:
     """Selects the keyframes of a training split.
 
     The samples of the chosen keyframes, on all slices, get a tag with the
-    selection's name. Selecting again under the same name replaces the
-    earlier selection and its tags.
+    selection's name, and saved views show them: ``Target``, ``Rare``,
+    ``Target/Rare selection`` and one for each split. Selecting again under
+    the same name replaces the earlier selection, its tags and its views.
 
     Args:
         dataset: the dataset
-        recipe: shares of all train frames by component, such as
+        recipe (None): shares of all train frames by component, such as
             ``{"random": 0.1, "target": 0.1}``, or the path of a YAML file;
-            see ``Recipe`` for components and options
+            see ``Recipe`` for components and options. None = the recipe,
+            seed and field of the selection of that name, to repeat it.
         name: name of the selection
-        seed (0): seed of everything that is drawn
-        field ("objects"): the mined detections
+        seed (None): seed of everything that is drawn, None = the recipe's,
+            or else 0
+        field (None): the mined detections, None = ``objects``
+        embeddings (None): brain key of the objects' vectors, where the
+            recipe needs them, None = the field's name with ``_clip`` behind
         pool (None): splits to select from; None = what the recipe says, by
             default the train splits
         exclude (None): sample tokens to leave out
+        exclude_file (None): files with sample tokens to leave out
+        exclude_selection (None): selections whose frames to leave out
         max_frames_per_scene (None): most frames of one scene
+        min_gap_seconds (None): least seconds between two frames of a scene
+        max_similarity (None): frames whose embedding has a larger cosine to
+            that of a chosen frame are left out
         balance (None): "round_robin" or "rank"
         top_up (None): "none" or "random"
 
@@ -65,20 +90,51 @@ def select_frames(
 
     Raises:
         RecipeError: if the recipe does not fit the data set
-        MissingStageError: if a component needs a stage that has not run
+        MissingStageError: if a component needs a stage that has not run, or
+            there is no selection to repeat
         RaremineError: if the name is already used as a tag or by another run
     """
-    recipe = load_recipe(recipe).with_options(
+    dataset = dataset._root_dataset
+    runs = selection_runs(dataset)
+    key = next((k for k, p in runs.items() if p["name"] == name), None)
+    before = runs.get(key or "", {})
+    if recipe is None:
+        recipe = load_selection(dataset, name).recipe
+        field = field or before.get("field")
+        embeddings = embeddings or before.get("embeddings")
+    asked = load_recipe(recipe).with_options(
         pool=pool,
         exclude=exclude,
+        exclude_file=exclude_file,
+        exclude_selection=exclude_selection,
         max_frames_per_scene=max_frames_per_scene,
+        min_gap_seconds=min_gap_seconds,
+        max_similarity=max_similarity,
         balance=balance,
         top_up=top_up,
+        seed=seed,
     )
-    dataset = dataset._root_dataset
-    key = _key_of(dataset, name) or _new_key(dataset, name)
-    _check_groups(dataset, field, recipe)
-    selection = select(read_frames(dataset, field), recipe, seed, name=name)
+    field = field or FIELD
+    embeddings = embeddings or f"{field}_clip"
+    key = key or _new_key(dataset, name)
+    frames = frames_for(dataset, asked, field, embeddings)
+    read, notes = with_exclusions_read(
+        asked,
+        frames.sample_token.tolist(),
+        lambda other: load_selection(dataset, other).tokens,
+    )
+    selection = select(frames, read, name=name)
+    selection = replace(selection, notes=(*notes, *selection.notes))
+    shown = {p.split for p in selection.picks} | set(frames.split.tolist())
+    splits = sorted(
+        s for s in shown if s or s in {p.split for p in selection.picks}
+    )
+    split_views = split_view_names(
+        dataset, name, splits, before.get("views", ())
+    )
+    views = [*split_views.values()]
+    if has_groups(dataset):
+        views = [*MINING_VIEWS, *views]
     # The run goes first: a kill while tagging leaves a selection that can be
     # loaded and repeated, not tags that nothing explains.
     record_run(
@@ -88,14 +144,25 @@ def select_frames(
         field=field,
         params={
             "name": name,
-            "seed": seed,
-            "recipe": selection.recipe,
-            "number": _next_number(dataset),
+            "seed": selection.seed,
+            "recipe": asked.to_dict(),
+            "field": field,
+            "embeddings": embeddings,
+            "frames": len(selection),
+            "views": views,
+            "number": _next_number(runs),
         },
         results={"selection": selection.to_dict()},
-        tag=selection.name,
+        tag=name,
+        config_cls=SelectionRunConfig,
     )
     _tag(dataset, selection)
+    for view in set(before.get("views", ())) - set(views):
+        if dataset.has_saved_view(view):
+            dataset.delete_saved_view(view)
+    save_split_views(dataset, selection, split_views)
+    if has_groups(dataset):
+        save_mining_views(dataset, selection, field)
     return selection
 
 
@@ -115,84 +182,59 @@ def load_selection(
     if isinstance(selection, Selection):
         return selection
     dataset = dataset._root_dataset
-    runs = _runs(dataset)
-    if not runs:
-        raise MissingStageError(
-            f"Dataset '{dataset.name}' has no selection; run select_frames "
-            "first."
-        )
-    if selection is None:
-        key = max(runs, key=lambda k: runs[k]["number"])
-    else:
-        by_name = {params["name"]: key for key, params in runs.items()}
-        if selection not in by_name:
-            raise MissingStageError(
-                f"Dataset '{dataset.name}' has no selection '{selection}' "
-                f"(it has: {', '.join(sorted(by_name))})."
-            )
-        key = by_name[selection]
+    key = find_run(dataset, selection)
     return Selection.from_dict(load_results(dataset, key)["selection"])
 
 
 def list_selections(dataset: fo.Dataset) -> list[str]:
     """Returns the names of a dataset's selections, the oldest first."""
-    runs = _runs(dataset._root_dataset)
+    runs = selection_runs(dataset._root_dataset)
     return [
         params["name"]
         for params in sorted(runs.values(), key=lambda p: p["number"])
     ]
 
 
-def delete_selection(dataset: fo.Dataset, name: str) -> None:
-    """Deletes a selection: its tags and its run.
+def delete_selection(dataset: fo.Dataset, name: str) -> dict[str, Any]:
+    """Deletes a selection: its tags, its saved views and its run.
+
+    Views that another selection has as well, such as ``Target``, stay.
+
+    Args:
+        dataset: the dataset
+        name: name of the selection
+
+    Returns:
+        what went: ``selection``, ``frames``, ``views``
 
     Raises:
         MissingStageError: if there is no such selection
     """
     dataset = dataset._root_dataset
-    load_selection(dataset, name)
-    dataset.delete_brain_run(_key_of(dataset, name))
+    key = find_run(dataset, name)
+    params = selection_runs(dataset)[key]
+    views = set(dataset.list_saved_views())
+    dataset.delete_brain_run(key)
+    return {
+        "selection": name,
+        "frames": params.get("frames"),
+        "views": sorted(views - set(dataset.list_saved_views())),
+    }
 
 
-def run_key(name: str) -> str:
-    """Returns the brain key of a selection: an identifier from its name.
-
-    Args:
-        name: any text; one that is no identifier gets a short hash of itself
-            behind, so that "a-b" and "a b" do not collide
-    """
-    if not isinstance(name, str) or not name.strip():
-        raise RaremineError("A selection needs a name that is not empty.")
-    slug = re.sub(r"[^0-9A-Za-z]+", "_", name).strip("_")
-    if slug != name:
-        digest = hashlib.sha256(name.encode()).hexdigest()[:6]
-        slug = f"{slug}_{digest}" if slug else digest
-    return f"{STAGE}_{slug}"
-
-
-def _runs(dataset: fo.Dataset) -> dict[str, dict[str, Any]]:
-    """Returns the parameters of every selection run, by brain key."""
-    keys = dataset.list_brain_runs(type=f"raremine_{STAGE}")
-    return {key: run_params(dataset, key) or {} for key in keys}
-
-
-def _next_number(dataset: fo.Dataset) -> int:
+def _next_number(runs: Mapping[str, Mapping[str, Any]]) -> int:
     """A counter and not the clock tells which selection is the last."""
-    numbers = [p["number"] for p in _runs(dataset).values()]
-    return max(numbers, default=0) + 1
-
-
-def _key_of(dataset: fo.Dataset, name: str) -> str | None:
-    """Finds a selection's run, which may have been renamed since."""
-    for key, params in _runs(dataset).items():
-        if params["name"] == name:
-            return key
-    return None
+    return max((p["number"] for p in runs.values()), default=0) + 1
 
 
 def _new_key(dataset: fo.Dataset, name: str) -> str:
     """Returns the key of a new selection; refuses a tag in other use."""
     key = run_key(name)
+    if dataset.has_brain_run(key):
+        raise RaremineError(
+            f"Brain key '{key}' of dataset '{dataset.name}' belongs to "
+            "another run; choose another name or rename that run."
+        )
     count = len(all_slices(dataset).match_tags(name))
     if count:
         raise RaremineError(
@@ -201,16 +243,6 @@ def _new_key(dataset: fo.Dataset, name: str) -> str:
             "choose another name or remove the tag."
         )
     return key
-
-
-def _check_groups(dataset: fo.Dataset, field: str, recipe: Recipe) -> None:
-    wanted = [c for c in GROUP_COMPONENTS if recipe.shares.get(c)]
-    if wanted and dataset.get_field(f"{field}.detections.group") is None:
-        raise MissingStageError(
-            f"The recipe asks for {' and '.join(wanted)} frames, but the "
-            f"objects in '{field}' of dataset '{dataset.name}' have no "
-            "group; run match_concepts first."
-        )
 
 
 def _tag(dataset: fo.Dataset, selection: Selection) -> None:

@@ -1,4 +1,4 @@
-"""Saved views that show what was mined.
+"""Saved views that show what was mined and what was selected.
 
 They match on plain fields and tags that sit on every slice of a keyframe, so
 a hit shows the whole group with all its cameras whatever slice is active.
@@ -8,7 +8,12 @@ an error, and it would fix the ids at the time of saving.)
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
 import fiftyone as fo
+import fiftyone.core.utils as fou
 from fiftyone import ViewField as F
 
 from raremine.brain.columns import all_slices
@@ -18,12 +23,16 @@ from raremine.brain.selection.result import Selection
 TARGET_VIEW = "Target"
 RARE_VIEW = "Rare"
 SELECTION_VIEW = "Target/Rare selection"
+MINING_VIEWS = (TARGET_VIEW, RARE_VIEW, SELECTION_VIEW)
 
 _COLORS = {
     TARGET_VIEW: "#D62728",
     RARE_VIEW: "#FF9F1C",
     SELECTION_VIEW: "#2CA02C",
 }
+_CHOSEN_COLOR = "#2CA02C"
+_UNTOUCHED_COLOR = "#7F7F7F"
+_NO_SPLIT = "no split"
 
 
 def save_mining_views(
@@ -51,15 +60,19 @@ def save_mining_views(
             samples not the selection's tag
     """
     dataset = dataset._root_dataset
-    if dataset.get_field("mining_group") is None:
+    if not has_groups(dataset):
         raise MissingStageError(
             f"Dataset '{dataset.name}' has no field 'mining_group'; run "
             "match_concepts first."
         )
     group = F("mining_group")
     if selection is None:
-        chosen = dataset.match(group.is_in(["target", "rare"]))
-        what = f"Keyframes with Target or Rare objects in '{field}'"
+        _save(
+            dataset,
+            SELECTION_VIEW,
+            dataset.match(group.is_in(["target", "rare"])),
+            f"Keyframes with Target or Rare objects in '{field}'",
+        )
     else:
         if selection.tokens and not len(
             all_slices(dataset).match_tags(selection.name).limit(1)
@@ -68,28 +81,142 @@ def save_mining_views(
                 f"No sample of dataset '{dataset.name}' has the tag "
                 f"'{selection.name}'; run select_frames on it first."
             )
-        chosen = dataset.match_tags(selection.name)
-        what = (
-            f"The {len(selection)} keyframes of selection "
-            f"'{selection.name}', all cameras"
-        )
-    views = {
-        TARGET_VIEW: (
-            dataset.match(group == "target"),
-            f"Keyframes with Target objects in '{field}'",
-        ),
-        RARE_VIEW: (
-            dataset.match(group == "rare"),
-            f"Keyframes with Rare and no Target objects in '{field}'",
-        ),
-        SELECTION_VIEW: (chosen, what),
+        save_selection_view(dataset, selection.name, len(selection))
+    _save(
+        dataset,
+        TARGET_VIEW,
+        dataset.match(group == "target"),
+        f"Keyframes with Target objects in '{field}'",
+    )
+    _save(
+        dataset,
+        RARE_VIEW,
+        dataset.match(group == "rare"),
+        f"Keyframes with Rare and no Target objects in '{field}'",
+    )
+    return list(MINING_VIEWS)
+
+
+def has_groups(dataset: fo.Dataset) -> bool:
+    """Whether keyframes have a mining group that views can match on."""
+    return dataset.get_field("mining_group") is not None
+
+
+def save_selection_view(
+    dataset: fo.Dataset, name: str, frames: int | None
+) -> None:
+    """Lets ``Target/Rare selection`` show a selection.
+
+    Args:
+        dataset: the root dataset
+        name: name of the selection
+        frames: how many keyframes it has, for the description
+    """
+    count = "" if frames is None else f"{frames} "
+    _save(
+        dataset,
+        SELECTION_VIEW,
+        dataset.match_tags(name),
+        f"The {count}keyframes of selection '{name}', all cameras",
+    )
+
+
+def split_view_names(
+    dataset: fo.Dataset, name: str, splits: Iterable[str], own: Iterable[str]
+) -> dict[str, str]:
+    """Chooses names for a selection's views, one for each split.
+
+    ``<selection> · <split>``, with a short hash behind where FiftyOne would
+    not tell the name from that of another view.
+
+    Args:
+        dataset: the root dataset
+        name: name of the selection
+        splits: names of splits, "" for frames without one
+        own: views of the selection from an earlier run
+
+    Returns:
+        name of the view by split
+    """
+    own = set(own)
+    taken = {
+        fou.to_slug(view)
+        for view in dataset.list_saved_views()
+        if view not in own
     }
-    for name, (view, description) in views.items():
-        dataset.save_view(
-            name,
-            view,
-            description=description,
-            color=_COLORS[name],
-            overwrite=True,
-        )
-    return list(views)
+    chosen: dict[str, str] = {}
+    for split in splits:
+        view = f"{name} · {split or _NO_SPLIT}"
+        if _slug(view) in taken | {"", None}:
+            digest = hashlib.sha256(view.encode()).hexdigest()[:6]
+            view = f"{view} ({digest})"
+        taken.add(fou.to_slug(view))
+        chosen[split] = view
+    return chosen
+
+
+def save_split_views(
+    dataset: fo.Dataset,
+    selection: Selection,
+    names: dict[str, str],
+) -> None:
+    """Creates or renews a selection's views.
+
+    Of a split that frames were selected from, the view shows those; of any
+    other split, all frames: what can be evaluated on.
+
+    Args:
+        dataset: the root dataset
+        selection: the selection, tagged
+        names: name of the view by split, from ``split_view_names``
+    """
+    selected = {pick.split for pick in selection.picks}
+    has_splits = dataset.get_field("split") is not None
+    for split, name in names.items():
+        view = dataset.view()
+        if has_splits:
+            values: list[Any] = [split] if split else [None, ""]
+            view = dataset.match(F("split").is_in(values))
+        of_split = f"split '{split}'" if split else "no split"
+        if split in selected:
+            count = sum(pick.split == split for pick in selection.picks)
+            _save(
+                dataset,
+                name,
+                view.match_tags(selection.name),
+                f"The {count} keyframes of {of_split} in selection "
+                f"'{selection.name}'",
+                _CHOSEN_COLOR,
+            )
+        else:
+            _save(
+                dataset,
+                name,
+                view,
+                f"All keyframes of {of_split}, which selection "
+                f"'{selection.name}' leaves untouched",
+                _UNTOUCHED_COLOR,
+            )
+
+
+def _slug(name: str) -> str | None:
+    try:
+        return str(fou.to_slug(name))
+    except ValueError:
+        return None
+
+
+def _save(
+    dataset: fo.Dataset,
+    name: str,
+    view: Any,
+    description: str,
+    color: str | None = None,
+) -> None:
+    dataset.save_view(
+        name,
+        view,
+        description=description,
+        color=color or _COLORS[name],
+        overwrite=True,
+    )

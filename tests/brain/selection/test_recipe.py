@@ -28,7 +28,7 @@ def test_yaml_and_dict_give_the_same_recipe(tmp_path: Path) -> None:
             "pool": ["train"],
         }
     )
-    assert [name for name, _ in recipe.components] == [
+    assert [c.name for c in recipe.components] == [
         "random",
         "target",
         "novelty",

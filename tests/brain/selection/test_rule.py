@@ -380,8 +380,10 @@ def test_bad_seed(seed: object) -> None:
 
 def test_component_without_its_column() -> None:
     frames = frame_table(novelty=range(100))
-    with pytest.raises(MissingStageError, match=r"'knn'.*\(novelty\)"):
-        select(frames, {"knn": 0.1})
+    with pytest.raises(MissingStageError, match=r"'blur'.*\(novelty\)"):
+        select(frames, {"blur": 0.1})
+    with pytest.raises(MissingStageError, match="No frame has a 'knn'"):
+        select(frames, {"column:knn": 0.1})
     with pytest.raises(RecipeError, match="holds no numbers"):
         select(frames, {"mining_group": 0.1})
     with pytest.raises(MissingStageError, match="No frame has a value"):

@@ -9,11 +9,11 @@ import pytest
 
 from raremine.brain.columns import all_slices
 from raremine.brain.errors import MissingStageError, RaremineError
+from raremine.brain.selection.runs import run_key
 from raremine.brain.selection.stage import (
     delete_selection,
     list_selections,
     load_selection,
-    run_key,
     select_frames,
 )
 from raremine.brain.selection.views import save_mining_views
@@ -102,7 +102,7 @@ def test_saved_views_show_whole_groups(dataset: fo.Dataset) -> None:
     save_mining_views(dataset, chosen)
     names = save_mining_views(dataset, chosen)
     assert names == ["Target", "Rare", "Target/Rare selection"]
-    assert sorted(dataset.list_saved_views()) == sorted(names)
+    assert set(names) <= set(dataset.list_saved_views())
     # 15 target frames; of the others, those of 12, 16, 20, 24 are rare
     for name, count in zip(names, (15, 4, 4), strict=True):
         view = dataset.load_saved_view(name)
