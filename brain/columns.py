@@ -17,6 +17,7 @@ from typing import Any
 import fiftyone as fo
 import fiftyone.core.fields as fof
 import fiftyone.core.media as fom
+import fiftyone.core.odm as odm
 import fiftyone.core.patches as fop
 import numpy as np
 from bson import ObjectId
@@ -69,6 +70,7 @@ def resolve(samples: Any, field: str = "objects") -> Scope:
             patches view of another field
     """
     dataset = samples._root_dataset
+    take_in_changes(dataset)
     if isinstance(samples, fop.PatchesView):
         if samples.get_field(field) is None:
             raise RaremineError(
@@ -77,9 +79,7 @@ def resolve(samples: Any, field: str = "objects") -> Scope:
             )
         sample_ids = samples.values("sample_id")
         images = _all_images(dataset).select(list(dict.fromkeys(sample_ids)))
-        return Scope(
-            dataset, images, frozenset(samples.values(f"{field}.id"))
-        )
+        return Scope(dataset, images, frozenset(samples.values(f"{field}.id")))
     if samples.media_type == fom.GROUP:
         if fom.IMAGE not in set(samples.group_media_types.values()):
             raise RaremineError(
@@ -100,6 +100,44 @@ def resolve(samples: Any, field: str = "objects") -> Scope:
         f"A collection of media type '{samples.media_type}' holds no images; "
         "pass the dataset or a view of its camera slices."
     )
+
+
+def take_in_changes(dataset: fo.Dataset) -> None:
+    """Takes in the fields and runs that other processes have added.
+
+    A notebook that keeps a dataset open does not see a field that the App
+    has added since: reading it would give nothing, and a human's correction
+    would be overwritten. FiftyOne reloads a dataset only on demand; done
+    without need, that would drop changes of ``dataset.info`` that are not
+    saved yet.
+
+    Args:
+        dataset: the root dataset
+    """
+    stored = odm.get_db_conn().datasets.find_one(
+        {"_id": dataset._doc.id},
+        {"sample_fields": 1, "brain_methods": 1},
+    )
+    if stored is None:
+        return
+    if _paths(stored["sample_fields"]) != _paths(
+        dataset._doc.sample_fields
+    ) or set(stored.get("brain_methods") or ()) != set(
+        dataset._doc.brain_methods
+    ):
+        dataset._reload(hard=True)
+
+
+def _paths(fields: Any) -> set[str]:
+    """Returns the paths of a schema, as stored or in memory."""
+    found = set()
+    for one in fields or ():
+        stored = isinstance(one, Mapping)
+        name = one["name"] if stored else one.name
+        inner = one.get("fields") if stored else one.fields
+        found.add(name)
+        found.update(f"{name}.{path}" for path in _paths(inner))
+    return found
 
 
 def _all_images(dataset: fo.Dataset) -> Any:
@@ -200,9 +238,7 @@ def declare_columns(
         path = f"{field}.detections.{name}"
         if dataset.get_field(path) is None:
             if isinstance(ftype, type) and issubclass(ftype, fof.ListField):
-                dataset.add_sample_field(
-                    path, ftype, subfield=fof.StringField
-                )
+                dataset.add_sample_field(path, ftype, subfield=fof.StringField)
             else:
                 dataset.add_sample_field(path, ftype)
 
@@ -357,9 +393,7 @@ def _flat(lists: Sequence[Any], counts: Sequence[int]) -> list[Any]:
 
 
 def _is_number(dataset: fo.Dataset, path: str) -> bool:
-    return isinstance(
-        dataset.get_field(path), (fof.FloatField, fof.IntField)
-    )
+    return isinstance(dataset.get_field(path), (fof.FloatField, fof.IntField))
 
 
 def _column(name: str, values: list[Any], is_number: bool) -> np.ndarray:

@@ -33,7 +33,10 @@ class CorrectObjects(StageOperator):
         chosen = selected_labels(ctx)
         if chosen or ctx.params.get("labels"):
             form.notice(
-                "Selected objects", f"{len(chosen)} objects are selected."
+                "Selected objects",
+                "1 object is selected."
+                if len(chosen) == 1
+                else f"{len(chosen)} objects are selected.",
             )
         else:
             form.missing(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import fiftyone as fo
@@ -48,6 +50,23 @@ def state(dataset: fo.Dataset, names: tuple[str, ...] = COLUMNS) -> dict:
 
 def ids(dataset: fo.Dataset, label: str) -> list[str]:
     return [i for i, row in state(dataset).items() if row[0] == label]
+
+
+def test_a_word_said_in_another_process_stands(dataset: fo.Dataset) -> None:
+    (car,) = ids(dataset, "car")
+    dataset.info["note"] = "not saved yet"
+    match(dataset)
+    assert dataset.info["note"] == "not saved yet"
+    # the App corrects while a notebook has the dataset open
+    script = (
+        "import fiftyone as fo, raremine.brain as rmb\n"
+        f"dataset = fo.load_dataset({dataset.name!r})\n"
+        f"rmb.correct_objects(dataset, 'trailer', labels=[{car!r}])\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+    assert match(dataset)["by_hand"] == 1
+    assert state(dataset)[car][1:4] == ("trailer", "target", "human")
+    assert dataset.has_brain_run("objects_corrections")
 
 
 def test_a_word_stands_whatever_is_matched_again(dataset: fo.Dataset) -> None:
