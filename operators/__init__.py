@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from raremine.operators.caption_objects import CaptionObjects
+from raremine.operators.compare_selections import CompareSelections
 from raremine.operators.correct_objects import CorrectObjects
+from raremine.operators.delete_selection import DeleteSelection
 from raremine.operators.detect_and_embed import DetectAndEmbed
 from raremine.operators.detect_objects import DetectObjects
 from raremine.operators.embed_objects import EmbedObjects
@@ -37,6 +39,8 @@ OPERATORS = (
     ScoreNovelty,
     RankPareto,
     SelectFrames,
+    CompareSelections,
+    DeleteSelection,
     ExportSelection,
     EvaluateMining,
     Mine,

@@ -10,7 +10,7 @@ from raremine.operators.forms import Form
 SHARES = ("random_share", "target_share", "rare_share")
 
 
-def add_shares(form: Form) -> None:
+def add_shares(form: Form, *, with_file: bool = True) -> None:
     """Asks for the shares of a split, or for a recipe file instead."""
     for name, what, default in (
         ("random_share", "drawn at random", 0.1),
@@ -24,12 +24,13 @@ def add_shares(form: Form) -> None:
             default=default,
             description=f"Share of all train frames to take {what}",
         )
-    form.text(
-        "recipe",
-        required=False,
-        label="Recipe file",
-        description="Path of a YAML recipe; it replaces the shares above",
-    )
+    if with_file:
+        form.text(
+            "recipe",
+            required=False,
+            label="Recipe file",
+            description="Path of a YAML recipe; it replaces the shares above",
+        )
 
 
 def take_recipe(arguments: dict[str, Any]) -> Any:
@@ -42,13 +43,18 @@ def take_recipe(arguments: dict[str, Any]) -> Any:
         the path of the recipe file, the shares by component, or the default
         shares of the form where nothing was set
     """
-    shares = {
+    shares = take_shares(arguments)
+    default = {"random": 0.1, "target": 0.1}
+    return arguments.pop("recipe", None) or shares or default
+
+
+def take_shares(arguments: dict[str, Any]) -> dict[str, float]:
+    """Takes the shares by component out of an operator's arguments."""
+    return {
         name.removesuffix("_share"): arguments.pop(name)
         for name in SHARES
         if name in arguments
     }
-    default = {"random": 0.1, "target": 0.1}
-    return arguments.pop("recipe", None) or shares or default
 
 
 def describe(selection: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,6 +75,9 @@ def describe(selection: Mapping[str, Any]) -> dict[str, Any]:
         "frames": len(picks),
         "pool_size": selection["pool_size"],
         "by_component": counts,
-        "shortages": selection["shortages"],
+        "shortages": [
+            {k: v for k, v in short.items() if k != "held_back" and v != ""}
+            for short in selection["shortages"]
+        ],
         "notes": selection["notes"],
     }

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import fiftyone.operators as foo
+
 import raremine.brain as rmb
 from raremine.operators.forms import Form
-from raremine.operators.recipes import add_shares, describe, take_recipe
+from raremine.operators.recipes import describe
+from raremine.operators.selection_settings import (
+    add_limits,
+    add_recipe,
+    check,
+    take_settings,
+)
 from raremine.operators.stage_operator import StageOperator
 
 
@@ -23,32 +31,33 @@ class SelectFrames(StageOperator):
     icon = "playlist_add_check"
     works_on_view = False
 
+    @property
+    def config(self) -> foo.OperatorConfig:
+        """FiftyOne's description; the form changes with what is chosen."""
+        config = super().config
+        config.dynamic = True
+        return config
+
     def fill_form(self, form: Form, ctx: Any) -> None:
-        """Asks for the shares of the split."""
-        form.text("name")
-        add_shares(form)
-        form.choice(
-            "balance",
-            ("round_robin", "rank"),
-            description="Give every concept the same quota, or go by score "
-            "alone",
-        )
-        form.integer(
-            "max_frames_per_scene",
-            1,
-            description="Most frames of one scene, empty = no limit",
-        )
-        form.choice(
-            "top_up",
-            ("none", "random"),
-            description="What fills shares that fall short",
-        )
-        form.integer("seed")
+        """Asks for the recipe: a preset, own shares or a file."""
+        names = rmb.list_selections(ctx.dataset)
+        form.text("name", names)
+        exists = ctx.params.get("name") in names
+        if exists:
+            form.notice(
+                "The name is in use",
+                f"Selection '{ctx.params['name']}' will be replaced.",
+            )
+        add_recipe(form, ctx.params, exists)
+        add_limits(form, ctx.params, ctx)
+        if "preset" in ctx.params:
+            # only the App always sends it; a script gets the SDK's error
+            check(form, ctx.params)
 
     def run(
         self, ctx: Any, arguments: dict[str, Any], progress: Any
     ) -> Mapping[str, Any]:
         """Selects; returns what was taken and why frames are missing."""
-        recipe = take_recipe(arguments)
+        recipe = take_settings(arguments)
         selection = rmb.select_frames(ctx.dataset, recipe, **arguments)
         return describe(selection.to_dict())

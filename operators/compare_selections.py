@@ -1,0 +1,48 @@
+"""Compare two selections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import fiftyone.operators.types as types
+
+import raremine.brain as rmb
+from raremine.operators.forms import Form
+from raremine.operators.stage_operator import StageOperator
+
+
+class CompareSelections(StageOperator):
+    """Compare two selections."""
+
+    stage = "compare_selections"
+    label = "Compare selections"
+    description = (
+        "Compare two selections: overlap, class balance, scene coverage"
+    )
+    icon = "compare_arrows"
+    risk = types.RiskLevel.LOW
+    works_on_view = False
+    positional = ("a", "b")
+
+    def fill_form(self, form: Form, ctx: Any) -> None:
+        """Asks for the two selections."""
+        names = rmb.list_selections(ctx.dataset)
+        if len(names) < 2:
+            form.missing(
+                "Nothing to compare",
+                f"Dataset '{ctx.dataset.name}' has {len(names)} selections; "
+                "make two with 'Select frames' first.",
+            )
+        form.text("a", names, label="Selection a")
+        form.text("b", names, label="Selection b")
+        form.text("field")
+        form.text("classes")
+
+    def run(
+        self, ctx: Any, arguments: dict[str, Any], progress: Any
+    ) -> Mapping[str, Any]:
+        """Compares; returns the comparison."""
+        a, b = arguments.pop("a"), arguments.pop("b")
+        compared = rmb.compare_selections(ctx.dataset, a, b, **arguments)
+        return compared.to_dict()

@@ -1,0 +1,41 @@
+"""Delete a selection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import raremine.brain as rmb
+from raremine.operators.forms import Form
+from raremine.operators.stage_operator import StageOperator
+
+
+class DeleteSelection(StageOperator):
+    """Delete a selection: its tags, its saved views and its run."""
+
+    stage = "delete_selection"
+    label = "Delete selection"
+    description = "Delete a selection: its tags, its saved views and its run"
+    icon = "playlist_remove"
+    works_on_view = False
+    positional = ("name",)
+
+    def fill_form(self, form: Form, ctx: Any) -> None:
+        """Asks for the selection."""
+        names = rmb.list_selections(ctx.dataset)
+        if not names:
+            form.missing(
+                "No selection",
+                f"Dataset '{ctx.dataset.name}' has no selection to delete.",
+            )
+        form.text("name", names, label="Selection")
+        form.notice(
+            "What stays",
+            "Samples, labels, scores and exports stay as they are.",
+        )
+
+    def run(
+        self, ctx: Any, arguments: dict[str, Any], progress: Any
+    ) -> Mapping[str, Any]:
+        """Deletes; returns what went."""
+        return rmb.delete_selection(ctx.dataset, arguments["name"])
