@@ -8,7 +8,11 @@ from raremine.brain.errors import RaremineError
 from raremine.brain.selection.exporters.job import Exporter
 
 _MODULES = {
+    "coco": "coco",
+    "fiftyone": "fiftyone_dataset",
+    "nuscenes": "nuscenes",
     "tokens": "tokens",
+    "yolo": "yolo",
 }
 """Module of each format. It is imported when the format is asked for."""
 
