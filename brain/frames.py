@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import fiftyone as fo
 import numpy as np
@@ -25,35 +25,43 @@ SIGNALS = (
 )
 """Object scores, higher = more unusual, that a frame takes its maximum of."""
 
+_OBJECT_COLUMNS = (
+    *("label", "confidence", "concept", "concept_score", "group"),
+    *("target_score", "rare_score", "pareto_front", "pareto_order"),
+    *SIGNALS,
+)
 
-def read_frames(dataset: fo.Dataset, field: str = "objects") -> FrameTable:
+
+def read_frames(
+    dataset: fo.Dataset,
+    field: str = "objects",
+    *,
+    also: Mapping[str, str] | None = None,
+) -> FrameTable:
     """Reads one row per keyframe of the whole dataset, with its objects.
 
     Args:
         dataset: the root dataset
         field: the detections field
+        also (None): prefix → another detections field, mined in another way.
+            Its columns bear the prefix: ``{"paper": "objects_paper"}`` gives
+            ``paper.mining_score`` and so on.
 
     Returns:
         a ``FrameTable`` sorted by sample token, with the columns of
         ``aggregate_frames``
     """
-    frames = read_keyframes(dataset)
-    objects = read_objects(
-        dataset,
-        field,
-        [
-            "label",
-            "confidence",
-            "concept",
-            "concept_score",
-            "group",
-            "target_score",
-            "rare_score",
-            "pareto_front",
-            *SIGNALS,
-        ],
+    keyframes = read_keyframes(dataset)
+    frames = aggregate_frames(
+        keyframes, read_objects(dataset, field, _OBJECT_COLUMNS)
     )
-    return aggregate_frames(frames, objects)
+    for prefix, other in (also or {}).items():
+        found = aggregate_frames(
+            keyframes, read_objects(dataset, other, _OBJECT_COLUMNS)
+        )
+        for name, values in found.columns.items():
+            frames.columns[f"{prefix}.{name}"] = values
+    return frames
 
 
 def read_keyframes(dataset: fo.Dataset) -> FrameTable:
@@ -97,8 +105,13 @@ def aggregate_frames(frames: FrameTable, objects: ObjectTable) -> FrameTable:
     """Adds object results to a frame table.
 
     Numbers are the maximum over a frame's objects, NaN where no object has
-    one. ``target_score`` and ``rare_score`` weigh how sure the group is by
-    how unusual the object is (its percentile in ``outlier_score``), and
+    one. ``uncertainty`` is one minus the confidence, ``entropy`` that of the
+    confidence as a probability, in bits, both with their mean over the
+    objects too. ``pareto_rank`` is minus the best place in the Pareto order,
+    or minus the best front where objects have fronts alone.
+
+    ``target_score`` and ``rare_score`` weigh how sure the group is by how
+    unusual the object is (its percentile in ``outlier_score``), and
     ``mining_score`` puts target frames before rare before common ones:
     group level (0, 1, 2) plus the group's own score, which is below 1.
 
@@ -106,12 +119,14 @@ def aggregate_frames(frames: FrameTable, objects: ObjectTable) -> FrameTable:
         frames: keyframes, any order
         objects: objects with ``sample_token`` and any of ``group``,
             ``concept``, ``concept_score``, ``target_score``, ``rare_score``,
-            ``confidence``, ``pareto_front`` and the names in ``SIGNALS``
+            ``confidence``, ``pareto_front``, ``pareto_order`` and the names
+            in ``SIGNALS``
 
     Returns:
         the frames with columns ``objects``, ``mining_group``,
         ``target_concepts``, ``rare_concepts``, ``target_score``,
-        ``rare_score``, ``mining_score``, ``uncertainty``, ``pareto_rank``
+        ``rare_score``, ``mining_score``, ``uncertainty``,
+        ``uncertainty_mean``, ``entropy``, ``entropy_mean``, ``pareto_rank``
         and every signal that at least one object has
     """
     row_of = {token: row for row, token in enumerate(frames.sample_token)}
@@ -127,8 +142,17 @@ def aggregate_frames(frames: FrameTable, objects: ObjectTable) -> FrameTable:
         numbers = _numbers(objects, name)
         if np.isfinite(numbers).any():
             columns[name] = _max(numbers, row, n)
-    columns["uncertainty"] = _max(1 - _numbers(objects, "confidence"), row, n)
-    columns["pareto_rank"] = _max(-_numbers(objects, "pareto_front"), row, n)
+    doubt = 1 - _numbers(objects, "confidence")
+    for name, numbers in (
+        ("uncertainty", doubt),
+        ("entropy", binary_entropy(doubt)),
+    ):
+        columns[name] = _max(numbers, row, n)
+        columns[f"{name}_mean"] = _mean(numbers, row, n)
+    place = _numbers(objects, "pareto_order")
+    if not np.isfinite(place).any():
+        place = _numbers(objects, "pareto_front")
+    columns["pareto_rank"] = _max(-place, row, n)
 
     group = objects.columns.get("group", object_array([None] * len(objects)))
     concept = objects.columns.get(
@@ -194,6 +218,22 @@ def object_evidence(
     return np.asarray(np.clip(sure, 0, 1) * unusual)
 
 
+def binary_entropy(probability: np.ndarray) -> np.ndarray:
+    """Returns the entropy of a yes or no, -p log₂ p - (1 - p) log₂ (1 - p).
+
+    Args:
+        probability: (n,) in [0, 1]; others count as the nearer end, NaN
+            stays NaN
+
+    Returns:
+        (n,) float64 bits, 1 at a half and 0 at both ends
+    """
+    from scipy.special import entr
+
+    p = np.clip(np.asarray(probability, dtype=np.float64), 0, 1)
+    return np.asarray((entr(p) + entr(1 - p)) / np.log(2))
+
+
 def percentile(scores: np.ndarray) -> np.ndarray:
     """Returns each score's mid-rank as a share of all finite ones.
 
@@ -240,6 +280,13 @@ def _max(values: np.ndarray, row: np.ndarray, n: int) -> np.ndarray:
     np.maximum.at(out, row[finite], values[finite])
     out[np.isneginf(out)] = np.nan
     return out
+
+
+def _mean(values: np.ndarray, row: np.ndarray, n: int) -> np.ndarray:
+    finite = np.isfinite(values)
+    count = np.bincount(row[finite], minlength=n)
+    total = np.bincount(row[finite], values[finite], minlength=n)
+    return np.where(count, total / np.maximum(count, 1), np.nan)
 
 
 def _concepts(concept: np.ndarray, row: np.ndarray, n: int) -> np.ndarray:

@@ -29,8 +29,9 @@ STRATEGY_TITLES = {
     "isolation_forest": "Isolation Forest",
     "tsne_knn": "t-SNE kNN",
     "knn": "kNN distance",
-    "pareto": "Pareto fronts",
-    "uncertainty": "detector’s doubt",
+    "pareto": "Pareto order",
+    "least_confidence": "detector’s doubt",
+    "vlmine": "VLMine",
     "mining_score": "mining score",
 }
 
@@ -38,8 +39,8 @@ BASELINES = (
     "detector_class",
     "isolation_forest",
     "tsne_knn",
-    "uncertainty",
-    "novelty",
+    "least_confidence",
+    "vlmine",
 )
 """Single signals that others would mine by, in the order of preference."""
 

@@ -1,4 +1,4 @@
-"""Strategies of our own: by what concepts a frame's objects have."""
+"""Strategies by what concepts a frame's objects have: the presets."""
 
 from __future__ import annotations
 
@@ -7,9 +7,18 @@ import numpy as np
 from raremine.brain.objects import FrameTable
 from raremine.brain.strategies.drawn import drawn
 from raremine.brain.strategies.orders import by_group, by_score, joined
-from raremine.brain.strategies.registry import strategy
+from raremine.brain.strategies.registry import (
+    of_field,
+    register,
+    registered,
+    strategy,
+)
 
 DEFAULT = "default"
+
+PAPER = "paper"
+"""A strategy, and the prefix of the frame columns that it ranks by: those of
+a detections field that ``mine(preset="paper")`` has filled."""
 
 GROUP_COLUMNS = (
     "mining_group",
@@ -20,7 +29,12 @@ GROUP_COLUMNS = (
 
 @strategy(DEFAULT, needs=("mining_score", *GROUP_COLUMNS))
 def mined(frames: FrameTable, seed: int) -> np.ndarray:
-    """By mining score: target frames, then rare ones, then the rest.
+    """As the preset selects: target frames, then rare ones, then the rest.
+
+    The component ``target`` of the preset's recipe takes target frames by
+    their ``target_score``, how sure the group is times how unusual the
+    object is; ``mining_score`` is that, on top of the same for rare frames,
+    on top of the outlier score of the rest.
 
     Not in turns of concepts: while concepts are guessed, the rarest one is
     often a mistake, and giving it the first turn cost a fifth of the recall
@@ -54,3 +68,6 @@ def concept_group(frames: FrameTable, seed: int) -> np.ndarray:
         [2.0, 1.0],
     )
     return by_score(frames, level, seed)
+
+
+register(of_field(registered()[DEFAULT], PAPER, PAPER))

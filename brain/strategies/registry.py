@@ -16,7 +16,7 @@ A new strategy:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +33,9 @@ Order = Callable[..., np.ndarray]
 
 DETECTOR_CLASS = "detector_class"
 """Frame column: the surest detection whose own class is a target."""
+
+EMBEDDING = "embedding"
+"""Frame column: (f, d) one vector a frame, NaN where it has none."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,12 @@ class Strategy:
     needs: tuple[str, ...] = ()
     needs_truth: bool = False
     conditional: bool = False
+
+    @property
+    def about(self) -> str:
+        """What it does, in one line: the first of its function's text."""
+        text = (self.order.__doc__ or "").strip()
+        return text.splitlines()[0] if text else ""
 
     def run(
         self,
@@ -112,8 +121,14 @@ class Strategy:
 
 _REGISTRY: dict[str, Strategy] = {}
 
-_SIGNALS_OF_OTHERS = {"pareto_rank", DETECTOR_CLASS}
+_RANKED_BY_OTHERS = {
+    *(DETECTOR_CLASS, "uncertainty", "uncertainty_mean"),
+    *("novelty", "pareto_rank"),
+}
 """Columns that a registered strategy ranks by under another name."""
+
+_OF_FRAMES = {EMBEDDING}
+"""Columns that do not come from a detections field."""
 
 
 def strategy(
@@ -133,13 +148,16 @@ def strategy(
             ``Strategy``
     """
 
-    def register(order: Order) -> Order:
-        _REGISTRY[name] = Strategy(
-            name, order, tuple(needs), needs_truth, conditional
-        )
+    def decorate(order: Order) -> Order:
+        register(Strategy(name, order, tuple(needs), needs_truth, conditional))
         return order
 
-    return register
+    return decorate
+
+
+def register(made: Strategy) -> None:
+    """Makes a strategy known by its name; an earlier one is replaced."""
+    _REGISTRY[made.name] = made
 
 
 def registered() -> dict[str, Strategy]:
@@ -150,19 +168,22 @@ def registered() -> dict[str, Strategy]:
 def available(frames: FrameTable) -> dict[str, Strategy]:
     """Returns every strategy that these frames have the columns for.
 
-    These are the registered ones and one for each numeric column.
+    These are the registered ones, and one for each other numeric column of
+    the field in question (not of another one, ``PREFIX.NAME``).
     """
-    present = set(numeric_columns(frames)) | {
+    numeric = numeric_columns(frames)
+    present = set(numeric) | {
         name
-        for name, v in frames.columns.items()
-        if v.ndim > 1 or v.dtype.kind in "OU"
+        for name, values in frames.columns.items()
+        if values.dtype.kind in "OU"
+        or (values.ndim > 1 and np.isfinite(values).any())
     }
     found = {
         name: s for name, s in _REGISTRY.items() if set(s.needs) <= present
     }
-    for name in numeric_columns(frames):
-        if name not in _SIGNALS_OF_OTHERS and name not in found:
-            found[name] = _signal(name)
+    for name in numeric:
+        if name not in {*found, *_RANKED_BY_OTHERS} and "." not in name:
+            found[name] = by_column(name)
     return found
 
 
@@ -174,14 +195,15 @@ def choose(
 
     Args:
         frames: the keyframes
-        strategies: names, ``Strategy`` objects, or functions by name; None =
-            all that the frames have the columns for
+        strategies: names, of numeric columns too, ``Strategy`` objects, or
+            functions by name; None = all that ``available`` returns
 
     Raises:
         RaremineError: if there is no strategy of that name
         MissingStageError: if the frames lack the columns it needs
     """
     known = available(frames)
+    columns = numeric_columns(frames)
     if strategies is None:
         return list(known.values())
     if isinstance(strategies, Mapping):
@@ -194,6 +216,8 @@ def choose(
             chosen.append(item)
         elif item in known:
             chosen.append(known[item])
+        elif item in columns and item not in _REGISTRY:
+            chosen.append(by_column(item))
         elif item in _REGISTRY:
             lacks = ", ".join(
                 c for c in _REGISTRY[item].needs if c not in frames.columns
@@ -212,11 +236,48 @@ def choose(
     return chosen
 
 
-def _signal(name: str) -> Strategy:
-    def order(frames: FrameTable, seed: int) -> np.ndarray:
-        return by_score(frames, frames[name], seed)
+def by_column(column: str, name: str | None = None) -> Strategy:
+    """Returns the strategy that ranks by one numeric frame column.
 
-    return Strategy(name, order, (name,))
+    Args:
+        column: the column, higher = more wanted
+        name (None): the strategy's name, None = the column's
+    """
+
+    def order(frames: FrameTable, seed: int) -> np.ndarray:
+        return by_score(frames, frames[column], seed)
+
+    order.__doc__ = f"By the frame column {column}."
+    return Strategy(name or column, order, (column,))
+
+
+def of_field(base: Strategy, prefix: str, name: str) -> Strategy:
+    """Returns a strategy that does the same on another detections field.
+
+    A data set may have been mined twice, into two fields. The frame columns
+    of the other field bear its prefix: ``paper.mining_score``; see
+    ``read_frames(also=)``.
+
+    Args:
+        base: what to do
+        prefix: of the columns to do it on
+        name: the new strategy's name
+    """
+
+    def order(frames: FrameTable, *args: Any, **kwargs: Any) -> np.ndarray:
+        own = {
+            key.removeprefix(f"{prefix}."): values
+            for key, values in frames.columns.items()
+            if key.startswith(f"{prefix}.") or key in _OF_FRAMES
+        }
+        return base.order(replace(frames, columns=own), *args, **kwargs)
+
+    about = base.about.removesuffix(".")
+    order.__doc__ = f"{about}; of the field read as '{prefix}'."
+    needs = tuple(
+        n if n in _OF_FRAMES else f"{prefix}.{n}" for n in base.needs
+    )
+    return Strategy(name, order, needs, base.needs_truth, base.conditional)
 
 
 def _completed(order: np.ndarray, n: int, seed: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from raremine.brain.columns import read_objects, write_objects
 from raremine.brain.detection import detect
 from raremine.brain.frames import (
     aggregate_frames,
+    binary_entropy,
     object_evidence,
     percentile,
     read_frames,
@@ -60,6 +61,32 @@ def test_numbers_are_the_maximum_over_a_frame() -> None:
     np.testing.assert_allclose(frames["uncertainty"], [0.5, 0.7, np.nan])
     np.testing.assert_array_equal(frames["pareto_rank"], [-1, -2, np.nan])
     assert "knn" not in frames.columns
+    np.testing.assert_allclose(
+        frames["uncertainty_mean"], [(0.5 + 0.2) / 2, (0.1 + 0.7) / 2, np.nan]
+    )
+    # H(.5) = 1 bit, H(.8) = .7219, H(.9) = .4690, H(.3) = .8813
+    np.testing.assert_allclose(frames["entropy"], [1, 0.88129, np.nan], 1e-4)
+    np.testing.assert_allclose(
+        frames["entropy_mean"], [0.86096, 0.67514, np.nan], 1e-4
+    )
+
+
+def test_the_pareto_order_goes_before_the_fronts() -> None:
+    frames = aggregate_frames(
+        frame_table(["a", "b", "c"]),
+        objects(
+            ["a", "b", "b", "c"],
+            pareto_front=[0.0, 0.0, 1.0, np.nan],
+            pareto_order=[1.0, 0.0, 2.0, np.nan],
+        ),
+    )
+    # fronts alone could not tell a from b
+    np.testing.assert_array_equal(frames["pareto_rank"], [-1, 0, np.nan])
+
+
+def test_entropy_of_a_yes_or_no() -> None:
+    got = binary_entropy(np.array([0.0, 1.0, 0.5, 0.25, np.nan, 1.2]))
+    np.testing.assert_allclose(got, [0, 0, 1, 0.811278, np.nan, 0], 1e-6)
 
 
 def test_the_most_wanted_object_decides_the_frame() -> None:
@@ -188,3 +215,17 @@ def test_a_frame_is_scored_by_group_scores_where_there_are_any() -> None:
         frames["target_score"], [0.45 * 0.25, 0.8 * 0.75]
     )
     assert frames["mining_group"].tolist() == ["common", "target"]
+
+
+def test_a_field_mined_in_another_way_stands_beside(tmp_path: Path) -> None:
+    dataset = painted_dataset(tmp_path, scatter(["car", "dog"], per_image=1))
+    detect(dataset, FakeDetector())
+    detect(dataset, FakeDetector(), field="objects_paper")
+    for field, group in (("objects", "rare"), ("objects_paper", "target")):
+        table = read_objects(dataset, field)
+        write_objects(dataset, field, table, {"group": [group] * len(table)})
+    frames = read_frames(dataset, also={"paper": "objects_paper"})
+    assert frames["mining_group"].tolist() == ["rare"]
+    assert frames["paper.mining_group"].tolist() == ["target"]
+    own = set(read_frames(dataset).columns)
+    assert set(frames.columns) == own | {f"paper.{name}" for name in own}

@@ -59,7 +59,7 @@ def test_all_orders_are_permutations_and_follow_the_seed() -> None:
         "concept_group",
         "pareto",
         "detector_class",
-        "novelty",
+        "vlmine",
         "mining_score",
         "target_score",
     }
@@ -67,7 +67,7 @@ def test_all_orders_are_permutations_and_follow_the_seed() -> None:
         first = s.run(frames, 1, truth)
         assert sorted(first) == list(range(40))
         np.testing.assert_array_equal(first, s.run(frames, 1, truth))
-    for name in ("random", "concept_group", "pareto", "novelty"):
+    for name in ("random", "concept_group", "pareto", "vlmine"):
         runs = [known[name].run(frames, seed, truth) for seed in (1, 2)]
         assert (runs[0] != runs[1]).any()
 
