@@ -1,0 +1,185 @@
+"""Cuts the user's own info files down to a selection."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from raremine.brain.errors import RaremineError
+from raremine.brain.pool import EVALUATION_SPLITS, SplitLeakageError
+from raremine.brain.progress import Progress
+from raremine.brain.selection.exporters.info_files import (
+    InfoFile,
+    read_infos,
+    write_pickle,
+)
+from raremine.brain.selection.exporters.job import ExportJob, Written
+
+Paths = str | Path | Sequence[str | Path]
+
+DATABASE_NOTE = (
+    "A database of ground truth objects (dbinfos) that was made from all "
+    "frames still pastes objects of frames that were not selected into "
+    "training; make it anew from the exported info file."
+)
+
+
+def training_tokens(job: ExportJob) -> list[str]:
+    """Returns the selection's sample tokens, by scene and time.
+
+    Raises:
+        SplitLeakageError: if one is in an evaluation split by now
+        RaremineError: if the data set has none of them any more
+    """
+    held_out = {
+        token: split
+        for split, tokens in job.evaluation_tokens.items()
+        for token in tokens
+    }
+    for token in job.train_tokens:
+        if token in held_out:
+            raise SplitLeakageError(
+                f"Frame {token} of selection '{job.selection.name}' is in "
+                f"split '{held_out[token]}', which models are judged on; "
+                "select anew. Nothing was exported."
+            )
+    if not job.train_tokens:
+        raise RaremineError(
+            f"Selection '{job.selection.name}' has no frame in dataset "
+            f"'{job.dataset.name}'; select again."
+        )
+    return job.train_tokens
+
+
+def listed_paths(infos: Paths, val: str | Path | None) -> list[Path]:
+    """Returns the info files to filter, after a look at them.
+
+    Args:
+        infos: paths of training infos
+        val: path of validation infos
+
+    Raises:
+        RaremineError: if one does not exist, or two have the same name
+    """
+    given = [infos] if isinstance(infos, str | Path) else list(infos)
+    paths = [Path(path).expanduser() for path in given]
+    if not paths:
+        raise RaremineError(
+            "infos is empty; pass the path of your info file, or None to "
+            "have one written from the tables."
+        )
+    for path in [*paths, *existing(val)]:
+        if not path.is_file():
+            raise RaremineError(
+                f"There is no info file {path}; pass the path of the one "
+                "that your training code reads, or infos=None to have one "
+                "written from the tables."
+            )
+    names = [path.name for path in [*paths, *existing(val)]]
+    for name in names:
+        if names.count(name) > 1 or not name.endswith((".pkl", ".pickle")):
+            raise RaremineError(
+                f"{name} cannot be exported under its name: info files need "
+                "the ending .pkl and different names."
+            )
+    return paths
+
+
+def existing(val: str | Path | None) -> list[Path]:
+    """Returns the path of a validation info file, if there is one."""
+    return [] if val is None else [Path(val).expanduser()]
+
+
+def filtered_bytes(infos: Paths, val: str | Path | None) -> int:
+    """Returns the bytes that filtered info files need on disk, at most.
+
+    The pickler may spend one more byte on a value than another did who
+    wrote none that could be pointed to, so twice as much as is there.
+    """
+    paths = listed_paths(infos, val)
+    size = sum(path.stat().st_size for path in existing(val))
+    return size + sum(2 * path.stat().st_size for path in paths)
+
+
+def filter_infos(
+    job: ExportJob,
+    infos: Paths,
+    val: str | Path | None,
+    layouts: Collection[str],
+) -> Written:
+    """Writes the entries of a selection from the user's own info files.
+
+    Args:
+        job: the export
+        infos: path of the training infos, or several
+        val: path of the validation infos, which are copied byte by byte
+        layouts: the layouts that are wanted
+
+    Raises:
+        RaremineError: if a file cannot be read, is of another layout, or has
+            none of the selection's frames
+    """
+    wanted = training_tokens(job)
+    paths = listed_paths(infos, val)
+    facts: dict[str, Any] = {"infos": {}}
+    found: set[str] = set()
+    steps = len(paths) + len(existing(val))
+    with Progress(steps, "Filtering infos", job.progress) as progress:
+        for path in paths:
+            info = read_infos(path, frozenset(wanted))
+            _check(job, info, layouts)
+            write_pickle(info.document, job.folder / path.name)
+            tokens = [entry["token"] for entry in info.entries]
+            found.update(tokens)
+            facts["infos"][path.name] = {
+                "layout": info.layout,
+                "entries": len(tokens),
+                "entries_before": info.total,
+            }
+            progress.add()
+        for path in existing(val):
+            shutil.copyfile(path, job.folder / path.name)
+            facts["val"] = path.name
+            progress.add()
+    absent = [token for token in wanted if token not in found]
+    facts["not_in_infos"] = len(absent)
+    notes = [DATABASE_NOTE]
+    if absent:
+        notes.insert(
+            0,
+            f"{len(absent)} of the selection's {len(wanted)} frames are not "
+            f"in {os.fspath(paths[0].name)}{' or the others' * bool(paths[1:])}"
+            f" and so not in the export; the first is {absent[0]}.",
+        )
+    if val is None:
+        notes.append(
+            "Validation infos were not given (option val); keep using your "
+            "own: a selection changes the training data only."
+        )
+    return Written(job.folder / paths[0].name, facts, tuple(notes))
+
+
+def _check(job: ExportJob, info: InfoFile, layouts: Collection[str]) -> None:
+    """Refuses a file of another layout or without any selected frame."""
+    if info.layout not in layouts:
+        other = "openpcdet" if info.layout == "openpcdet" else "mmdet3d"
+        raise RaremineError(
+            f"{info.path} is of layout '{info.layout}', not of "
+            f"{' or '.join(sorted(layouts))}; export it with format "
+            f"'{other}' and without the option layout."
+        )
+    if not info.entries:
+        splits = ", ".join(
+            sorted(EVALUATION_SPLITS & {*job.evaluation_tokens})
+        )
+        hint = f" Infos of {splits} go into the option val." if splits else ""
+        raise RaremineError(
+            f"None of the {len(job.train_tokens)} selected frames is among "
+            f"the {info.total} entries of {info.path}. Entries are found by "
+            "nuScenes sample token; the selection's first is "
+            f"{job.train_tokens[0]!r}. Is it of another version of the "
+            f"data?{hint}"
+        )
