@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -267,7 +268,8 @@ def _bring_labels(source: Source, name: str, cut: Cut, bring: Media) -> int:
 def _facts(
     source: Source, cut: Cut, output: Output, bring: Media
 ) -> dict[str, Any]:
-    missing = [file.source for file in bring.missing]
+    missing = sorted(file.source for file in bring.missing)
+    folders = Counter(str(PurePosixPath(name).parent) for name in missing)
     return {
         "source": {
             "dataroot": str(source.dataroot),
@@ -279,6 +281,7 @@ def _facts(
             "how": bring.way,
             "files": bring.placed,
             "missing": len(missing),
+            "missing_in": dict(sorted(folders.items())),
             "first_missing": missing[:_LISTED],
         },
         **cut.velocities(),
@@ -286,7 +289,7 @@ def _facts(
 
 
 def _missing_text(source: Source, missing: Sequence[File]) -> str:
-    first = ", ".join(file.source for file in missing[:3])
+    first = ", ".join(sorted(file.source for file in missing)[:3])
     more = ", ..." if len(missing) > 3 else ""
     return (
         f"{len(missing)} files that the tables name are not in "
