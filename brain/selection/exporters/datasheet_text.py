@@ -162,7 +162,12 @@ def _bullets(texts: Iterable[str]) -> list[str]:
 
 def _block(values: Any) -> str:
     text = yaml.safe_dump(
-        values, sort_keys=False, allow_unicode=True, width=1000
+        values,
+        sort_keys=False,
+        allow_unicode=True,
+        width=1000,
+        # what is innermost takes one line
+        default_flow_style=None,
     )
     return f"```yaml\n{text.rstrip()}\n```"
 
