@@ -168,5 +168,6 @@ def _read(job: ExportJob) -> list[CameraImage]:
         [r[2] or f"{r[1]} {r[3]} {Path(r[5]).name}" for r in rows],
     )
     return [
-        CameraImage(*row, name) for row, name in zip(rows, names, strict=True)
+        CameraImage._make((*row, name))
+        for row, name in zip(rows, names, strict=True)
     ]
