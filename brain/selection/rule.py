@@ -27,7 +27,7 @@ import numpy as np
 from raremine.brain.errors import MissingStageError, RecipeError
 from raremine.brain.objects import FrameTable
 from raremine.brain.pool import frame_pool, guard_pool
-from raremine.brain.ranking import share_count
+from raremine.brain.ranking import class_frequency, share_count
 from raremine.brain.selection.components import (
     TOP_UP,
     Frames,
@@ -185,7 +185,7 @@ class _Ledger:
         what = found.what
         if concept:
             rows = rows & holding(found.concepts, concept)
-            what = f"{what} and {concept}"
+            what = f"hold {concept}"
         taken = int((rows & self._mine).sum())
         held_back = dict.fromkeys((*REASONS, SHARE), 0)
         for row in np.flatnonzero(rows & ~self._mine).tolist():
@@ -215,6 +215,10 @@ class _Ledger:
             reason_text += ", of which " + ", ".join(parts)
         if concept:
             reason_text = f"quota of {concept}: {reason_text}"
+        if concept and not rows.any():
+            names = class_frequency(found.concepts[found.eligible])
+            have = ", ".join(sorted(names)) or "none"
+            reason_text += f" (the concepts here: {have})"
         return Shortage(
             found.name, asked, taken, reason_text + ".", concept, held_back
         )
