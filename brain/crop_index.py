@@ -238,10 +238,9 @@ class CropIndexResults(LanceDBSimilarityIndex):
         reload: bool = True,
     ) -> None:
         """Removes the vectors of the given labels (or samples)."""
-        column, ids = ("id", label_ids) if label_ids is not None else (
-            "sample_id",
-            sample_ids,
-        )
+        column, ids = "id", label_ids
+        if ids is None:
+            column, ids = "sample_id", sample_ids
         ids = [] if ids is None or self._table is None else list(ids)
         if ids:
             self._make_own()
@@ -281,11 +280,17 @@ class CropIndexResults(LanceDBSimilarityIndex):
 
     def vector_batches(self) -> Iterator[tuple[Any, np.ndarray]]:
         """Yields label ids, an Arrow array, and their (b, d) float32."""
-        for batch in self._batches(["id", "vector"]):
+        for ids, _, vectors in self.located_batches():
+            yield ids, vectors
+
+    def located_batches(self) -> Iterator[tuple[Any, Any, np.ndarray]]:
+        """Yields label ids, sample ids, Arrow arrays, and (b, d) float32."""
+        for batch in self._batches(["id", "sample_id", "vector"]):
             column = batch["vector"]
             values = column.flatten().to_numpy(zero_copy_only=False)
             values = values.astype(np.float32, copy=False)
-            yield batch["id"], values.reshape(len(batch), -1)
+            vectors = values.reshape(len(batch), -1)
+            yield batch["id"], batch["sample_id"], vectors
 
     def _batches(self, columns: list[str]) -> Iterator[Any]:
         if self._table is None:
@@ -332,7 +337,7 @@ class _TextEncoder:
 
 def create_index(
     dataset: fo.Dataset,
-    field: str,
+    field: str | None,
     brain_key: str,
     *,
     embedder: Mapping[str, Any] | None,
@@ -344,7 +349,7 @@ def create_index(
 
     Args:
         dataset: the root dataset
-        field: the detections field
+        field: the detections field, None = of whole images
         brain_key: the brain key
         embedder: model, pretrained to load again for text queries, or None
         params: what decides the vectors

@@ -21,6 +21,9 @@ from raremine.brain.objects import ObjectTable
 IN_MEMORY = 256 << 20
 """Bytes of vectors up to which they stay in memory."""
 
+FRAME_EMBEDDING = "frame_embedding"
+"""Sample fields of whole images' embeddings begin so: ..._status, _reason."""
+
 SCORABLE = "ok"
 NO_VECTOR = "no_vector"
 NOT_FINITE = "not_finite"
@@ -46,17 +49,32 @@ def vectors_of(
             come along with a data set that was imported
     """
     index = open_index(dataset, brain_key)
-    if not index.is_stored:
-        path = f"{index.config.patches_field}.detections.embedding_status"
-        if dataset._sample_collection.find_one({path: "ok"}, {"_id": 1}):
-            raise MissingStageError(
-                f"The vectors of '{brain_key}' are not in "
-                f"{index.config.index_dir}: they do not travel with an "
-                f"exported dataset. Copy the folder "
-                f"'{index.config.table_name}.lance' there from the machine "
-                "that made them, or run embed_objects again."
-            )
+    check_stored(dataset, index)
     return read_vectors(index, table.label_id)
+
+
+def check_stored(dataset: fo.Dataset, index: CropIndexResults) -> None:
+    """Checks that vectors which the dataset speaks of are there.
+
+    Raises:
+        MissingStageError: if they did not come along with a data set that
+            was imported
+    """
+    if index.is_stored:
+        return
+    field = index.config.patches_field
+    path = f"{field}.detections.embedding_status"
+    stage = "embed_objects"
+    if field is None:
+        path, stage = f"{FRAME_EMBEDDING}_status", "embed_frames"
+    if dataset._sample_collection.find_one({path: "ok"}, {"_id": 1}):
+        raise MissingStageError(
+            f"The vectors of '{index.key}' are not in "
+            f"{index.config.index_dir}: they do not travel with an "
+            f"exported dataset. Copy the folder "
+            f"'{index.config.table_name}.lance' there from the machine "
+            f"that made them, or run {stage} again."
+        )
 
 
 def finite_vectors_of(

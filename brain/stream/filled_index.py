@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import fiftyone as fo
 import fiftyone.core.fields as fof
 
 from raremine.brain.columns import Scope, declare_columns, resolve
@@ -52,10 +53,7 @@ def prepare_index(
     Raises:
         RaremineError: if the key or the vectors belong to something else
     """
-    if dtype not in ("float32", "float16"):
-        raise RaremineError(
-            f"dtype='{dtype}' cannot be stored; give 'float32' or 'float16'."
-        )
+    check_dtype(dtype)
     params = {
         "embedder": embedder.identity(),
         "padding": rule.padding,
@@ -69,14 +67,23 @@ def prepare_index(
             else {}
         ),
     }
-    index = None
-    if scope.dataset.has_brain_run(brain_key):
-        index = _existing(
-            scope, field, brain_key, params, loader, overwrite, chosen
-        )
+    dataset = scope.dataset
+    index = reopen_index(
+        dataset,
+        brain_key,
+        params,
+        patches_field=field,
+        loader=loader,
+        overwrite=overwrite,
+        everything=lambda: label_ids(resolve(dataset, field).images, field),
+        asked=lambda: (
+            label_ids(scope.images, field) if chosen is None else chosen
+        ),
+        forget=lambda: _forget(scope, field),
+    )
     if index is None:
         index = create_index(
-            scope.dataset,
+            dataset,
             field,
             brain_key,
             embedder=loader,
@@ -95,23 +102,60 @@ def prepare_index(
     return index
 
 
-def _existing(
-    scope: Scope,
-    field: str,
+def check_dtype(dtype: str) -> None:
+    """Raises ``RaremineError`` if vectors cannot be stored so."""
+    if dtype not in ("float32", "float16"):
+        raise RaremineError(
+            f"dtype='{dtype}' cannot be stored; give 'float32' or 'float16'."
+        )
+
+
+def reopen_index(
+    dataset: fo.Dataset,
     brain_key: str,
     params: Mapping[str, Any],
+    *,
+    patches_field: str | None,
     loader: Mapping[str, Any] | None,
     overwrite: bool,
-    chosen: IdSet | None,
+    everything: Callable[[], IdSet],
+    asked: Callable[[], IdSet],
+    forget: Callable[[], None],
 ) -> CropIndexResults | None:
-    """Opens the index that is there; None if it had to be deleted."""
-    dataset = scope.dataset
+    """Opens the index that is there, without what has to go from it.
+
+    Args:
+        dataset: the root dataset
+        brain_key: the index's brain key
+        params: what decides the vectors now
+        patches_field: whose objects it holds, None = whole images
+        loader: how another process loads the text encoder
+        overwrite: whether to remove the vectors that are asked for
+        everything: gives the ids of all objects, or images, that exist
+        asked: gives the ids of those in question
+        forget: lets what was left out before be tried again
+
+    Returns:
+        the index; None if there is none, or it had to be deleted because
+        everything in it was made with other settings
+
+    Raises:
+        RaremineError: if the key or the vectors belong to something else
+    """
+    if not dataset.has_brain_run(brain_key):
+        return None
     config = dataset.get_brain_info(brain_key).config
     if not isinstance(config, CropIndexConfig):
         raise RaremineError(
             f"Brain key '{brain_key}' of dataset '{dataset.name}' "
             f"belongs to a '{config.type}' run of another kind; choose "
             "another key."
+        )
+    if (config.patches_field is None) != (patches_field is None):
+        holds = "whole images" if config.patches_field is None else "objects"
+        raise RaremineError(
+            f"Embeddings '{brain_key}' of dataset '{dataset.name}' are of "
+            f"{holds}; choose another brain_key."
         )
     changed = sorted(
         k
@@ -126,26 +170,25 @@ def _existing(
             "both."
         )
     index = open_index(dataset, brain_key)
-    stored = index.stored_set()
-    everything = label_ids(resolve(dataset, field).images, field)
-    asked = label_ids(scope.images, field) if chosen is None else chosen
-    others = (stored & everything) - asked
+    stored, existing, wanted = index.stored_set(), everything(), asked()
+    others = (stored & existing) - wanted
     if changed and len(others):
+        what = "images" if patches_field is None else "objects"
         raise RaremineError(
             f"Embeddings '{brain_key}' of dataset '{dataset.name}' also "
-            f"hold {len(others)} objects outside this view, made with "
+            f"hold {len(others)} {what} outside this view, made with "
             f"other settings ({', '.join(changed)}). Pass the whole "
             "dataset, or another brain_key."
         )
     if changed:
         dataset.delete_brain_run(brain_key)
-        _forget(scope, field)
+        forget()
         return None
-    # labels that were deleted since would answer similarity queries
-    gone = stored - everything
+    # what was deleted since would answer similarity queries
+    gone = stored - existing
     if overwrite:
-        gone = gone | (stored & asked)
-        _forget(scope, field)
+        gone = gone | (stored & wanted)
+        forget()
     if len(gone) == len(stored):
         index.clear()
     else:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from typing import Protocol
 
 from raremine.brain.progress import Progress
 from raremine.brain.stream.engine import ImageJob, ImageResult
-from raremine.brain.stream.results import ResultStore
 from raremine.brain.stream.writer import ChunkWriter
 
 
@@ -22,8 +21,16 @@ class Running(Protocol):
         ...
 
 
+class Store(Protocol):
+    """Where results go: ``ResultStore``, ``FrameStore``."""
+
+    def write(self, results: Sequence[ImageResult]) -> None:
+        """Writes some images' results."""
+        ...
+
+
 def stream_into(
-    store: ResultStore,
+    store: Store,
     results: Generator[ImageResult, None, None],
     chunk: int,
     bar: Progress,
