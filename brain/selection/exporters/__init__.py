@@ -10,7 +10,9 @@ from raremine.brain.selection.exporters.job import Exporter
 _MODULES = {
     "coco": "coco",
     "fiftyone": "fiftyone_dataset",
+    "mmdet3d": "mmdet3d",
     "nuscenes": "nuscenes",
+    "openpcdet": "openpcdet",
     "tokens": "tokens",
     "yolo": "yolo",
 }

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from raremine.brain.errors import RaremineError
-from raremine.brain.pool import EVALUATION_SPLITS, SplitLeakageError
+from raremine.brain.pool import SplitLeakageError
 from raremine.brain.progress import Progress
 from raremine.brain.selection.exporters.info_files import (
+    OPENPCDET,
     InfoFile,
     read_infos,
     write_pickle,
@@ -54,43 +54,64 @@ def training_tokens(job: ExportJob) -> list[str]:
     return job.train_tokens
 
 
-def listed_paths(infos: Paths, val: str | Path | None) -> list[Path]:
-    """Returns the info files to filter, after a look at them.
-
-    Args:
-        infos: paths of training infos
-        val: path of validation infos
+def _listed(infos: Paths, val: str | Path | None) -> list[Path]:
+    """Returns the info files to filter, after a look at all of them.
 
     Raises:
-        RaremineError: if one does not exist, or two have the same name
+        RaremineError: if one does not exist or cannot be told from another
     """
     given = [infos] if isinstance(infos, str | Path) else list(infos)
-    paths = [Path(path).expanduser() for path in given]
+    paths = [_existing(path) for path in given]
     if not paths:
         raise RaremineError(
             "infos is empty; pass the path of your info file, or None to "
             "have one written from the tables."
         )
-    for path in [*paths, *existing(val)]:
-        if not path.is_file():
-            raise RaremineError(
-                f"There is no info file {path}; pass the path of the one "
-                "that your training code reads, or infos=None to have one "
-                "written from the tables."
-            )
-    names = [path.name for path in [*paths, *existing(val)]]
+    names = [path.name for path in paths]
+    names += [_existing(val).name] if val is not None else []
     for name in names:
-        if names.count(name) > 1 or not name.endswith((".pkl", ".pickle")):
+        if names.count(name) > 1:
             raise RaremineError(
-                f"{name} cannot be exported under its name: info files need "
-                "the ending .pkl and different names."
+                f"Two of the info files are called {name}, and exported ones "
+                "keep their names; rename one of them."
             )
     return paths
 
 
-def existing(val: str | Path | None) -> list[Path]:
-    """Returns the path of a validation info file, if there is one."""
-    return [] if val is None else [Path(val).expanduser()]
+def _existing(path: str | Path) -> Path:
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise RaremineError(
+            f"There is no info file {path}; pass the path of the one that "
+            "your training code reads, or none to have one written from the "
+            "tables."
+        )
+    if path.suffix not in (".pkl", ".pickle"):
+        raise RaremineError(
+            f"{path} does not end in .pkl, as info files do; rename it, or "
+            "pass another file."
+        )
+    return path
+
+
+def val_bytes(val: str | Path | None) -> int:
+    """Returns the bytes of the user's validation infos, if there are any."""
+    return 0 if val is None else _existing(val).stat().st_size
+
+
+def copy_val(job: ExportJob, val: str | Path | None) -> dict[str, str]:
+    """Copies the user's validation infos, and tells what they are called."""
+    if val is None:
+        return {}
+    path = _existing(val)
+    target = job.folder / path.name
+    if target.exists():
+        raise RaremineError(
+            f"The training infos are called {path.name}, like the ones of "
+            "the option val; rename those."
+        )
+    shutil.copyfile(path, target)
+    return {"val": path.name}
 
 
 def filtered_bytes(infos: Paths, val: str | Path | None) -> int:
@@ -99,9 +120,8 @@ def filtered_bytes(infos: Paths, val: str | Path | None) -> int:
     The pickler may spend one more byte on a value than another did who
     wrote none that could be pointed to, so twice as much as is there.
     """
-    paths = listed_paths(infos, val)
-    size = sum(path.stat().st_size for path in existing(val))
-    return size + sum(2 * path.stat().st_size for path in paths)
+    sizes = [path.stat().st_size for path in _listed(infos, val)]
+    return val_bytes(val) + 2 * sum(sizes)
 
 
 def filter_infos(
@@ -123,11 +143,10 @@ def filter_infos(
             none of the selection's frames
     """
     wanted = training_tokens(job)
-    paths = listed_paths(infos, val)
+    paths = _listed(infos, val)
     facts: dict[str, Any] = {"infos": {}}
     found: set[str] = set()
-    steps = len(paths) + len(existing(val))
-    with Progress(steps, "Filtering infos", job.progress) as progress:
+    with Progress(len(paths), "Filtering infos", job.progress) as progress:
         for path in paths:
             info = read_infos(path, frozenset(wanted))
             _check(job, info, layouts)
@@ -140,19 +159,17 @@ def filter_infos(
                 "entries_before": info.total,
             }
             progress.add()
-        for path in existing(val):
-            shutil.copyfile(path, job.folder / path.name)
-            facts["val"] = path.name
-            progress.add()
+    facts.update(copy_val(job, val))
     absent = [token for token in wanted if token not in found]
     facts["not_in_infos"] = len(absent)
     notes = [DATABASE_NOTE]
     if absent:
+        names = " or ".join(path.name for path in paths)
         notes.insert(
             0,
             f"{len(absent)} of the selection's {len(wanted)} frames are not "
-            f"in {os.fspath(paths[0].name)}{' or the others' * bool(paths[1:])}"
-            f" and so not in the export; the first is {absent[0]}.",
+            f"in {names}, and so not in the export; the first is "
+            f"{absent[0]}.",
         )
     if val is None:
         notes.append(
@@ -165,16 +182,14 @@ def filter_infos(
 def _check(job: ExportJob, info: InfoFile, layouts: Collection[str]) -> None:
     """Refuses a file of another layout or without any selected frame."""
     if info.layout not in layouts:
-        other = "openpcdet" if info.layout == "openpcdet" else "mmdet3d"
+        other = OPENPCDET if info.layout == OPENPCDET else "mmdet3d"
         raise RaremineError(
             f"{info.path} is of layout '{info.layout}', not of "
             f"{' or '.join(sorted(layouts))}; export it with format "
             f"'{other}' and without the option layout."
         )
     if not info.entries:
-        splits = ", ".join(
-            sorted(EVALUATION_SPLITS & {*job.evaluation_tokens})
-        )
+        splits = " and ".join(job.evaluation_tokens)
         hint = f" Infos of {splits} go into the option val." if splits else ""
         raise RaremineError(
             f"None of the {len(job.train_tokens)} selected frames is among "

@@ -108,7 +108,7 @@ def little(data: np.ndarray, at: int, count: int) -> int:
     """Returns the little-endian number of some bytes."""
     value = 0
     for byte in range(count):
-        value |= np.int64(data[at + byte]) << (8 * byte)
+        value |= int(data[at + byte]) << (8 * byte)
     return value
 
 

@@ -179,7 +179,7 @@ class _Container(_StandIn):
     __slots__ = ("_kind",)
 
     def __init__(self, kind: type) -> None:
-        object.__setattr__(self, "_kind", kind)
+        self._kind = kind
 
     def __call__(self, *items: Any) -> Any:
         # a number would ask for that many zeros
@@ -223,7 +223,7 @@ class _Kind:
 class _Array(np.ndarray):
     """An array that checks its pickled state before NumPy sees it."""
 
-    def __setstate__(self, state: Any) -> None:  # type: ignore[override]
+    def __setstate__(self, state: Any) -> None:
         if type(state) is not tuple or len(state) != 5:
             raise _RefusedError("a malformed NumPy array")
         version, shape, kind, fortran, raw = state
