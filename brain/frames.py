@@ -25,6 +25,12 @@ SIGNALS = (
 )
 """Object scores, higher = more unusual, that a frame takes its maximum of."""
 
+CONCEPT_COLUMNS = (
+    *("mining_group", "target_concepts", "rare_concepts"),
+    *("target_score", "rare_score", "mining_score"),
+)
+"""Frame columns that mean nothing before objects have a group."""
+
 _OBJECT_COLUMNS = (
     *("label", "confidence", "concept", "concept_score", "group"),
     *("target_score", "rare_score", "pareto_front", "pareto_order"),

@@ -16,15 +16,7 @@ import numpy as np
 
 from raremine.brain.errors import RaremineError
 from raremine.brain.objects import FrameTable, ObjectTable
-
-TARGET_CLASSES = (
-    "construction vehicle",
-    "bicycle",
-    "motorcycle",
-    "trailer",
-    "truck",
-)
-"""The target concepts of the published method, by their concept names."""
+from raremine.brain.target_classes import TARGET_CLASSES, class_name
 
 COLUMNS = (
     "label",
@@ -87,15 +79,6 @@ class FrameTruth:
     def any_target(self) -> np.ndarray:
         """(f,) bool, whether a frame holds any target."""
         return np.asarray(self.presence.any(axis=1))
-
-
-def class_name(label: object) -> str:
-    """Brings class and concept names to one spelling.
-
-    "construction_vehicle", "Construction Vehicle" and "construction-vehicle"
-    are the same class. Names are then compared as a whole, never by parts.
-    """
-    return " ".join(re.split(r"[\s_-]+", str(label or "").strip().lower()))
 
 
 def frame_truth(

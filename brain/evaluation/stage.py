@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import fiftyone as fo
-import numpy as np
 
 from raremine.brain.columns import read_objects
 from raremine.brain.errors import MissingStageError, RaremineError
@@ -15,11 +14,10 @@ from raremine.brain.evaluation.ground_truth import (
     COLUMNS,
     FrameTruth,
     TruthFilter,
-    class_name,
     frame_truth,
 )
 from raremine.brain.evaluation.report import MiningReport, summarise
-from raremine.brain.frames import read_frames
+from raremine.brain.frames import CONCEPT_COLUMNS, read_frames
 from raremine.brain.objects import FrameTable, ObjectTable
 from raremine.brain.pool import frame_pool
 from raremine.brain.runs import load_results, record_run
@@ -29,19 +27,10 @@ from raremine.brain.strategies import (
     Strategy,
     choose,
 )
+from raremine.brain.target_classes import read_detector_class
 
 STAGE = "evaluation"
 BUDGETS = (0.05, 0.1, 0.2, 0.3)
-
-_OF_CONCEPTS = (
-    "mining_group",
-    "target_concepts",
-    "rare_concepts",
-    "target_score",
-    "rare_score",
-    "mining_score",
-)
-"""Frame columns that mean nothing before objects have a group."""
 
 
 def evaluate_mining(
@@ -95,9 +84,11 @@ def evaluate_mining(
     pool, notes = frame_pool(frames, names, to_train=False)
     frames = frames.take(pool).sorted()
     truth = frame_truth(frames, boxes, targets, keep)
-    frames = _with_detector_class(dataset, field, frames, truth.targets)
+    frames.columns[DETECTOR_CLASS] = read_detector_class(
+        dataset, field, frames, truth.targets
+    )
     if dataset.get_field(f"{field}.detections.group") is None:
-        for name in _OF_CONCEPTS:
+        for name in CONCEPT_COLUMNS:
             frames.columns.pop(name, None)
     chosen = choose(frames, strategies)
     report = compare(frames, truth, chosen, budgets, seeds)
@@ -180,50 +171,6 @@ def _read_truth(dataset: fo.Dataset, field: str, gt_field: str) -> ObjectTable:
             "field as gt_field."
         )
     return read_objects(dataset, gt_field, COLUMNS)
-
-
-def _with_detector_class(
-    dataset: fo.Dataset,
-    field: str,
-    frames: FrameTable,
-    targets: Sequence[str],
-) -> FrameTable:
-    """Adds what the detector alone says about targets."""
-    objects = read_objects(dataset, field, ["label", "confidence"])
-    frames.columns[DETECTOR_CLASS] = detector_class_column(
-        frames, objects, targets
-    )
-    return frames
-
-
-def detector_class_column(
-    frames: FrameTable, objects: ObjectTable, targets: Sequence[str]
-) -> np.ndarray:
-    """Returns each frame's surest detection of a target class.
-
-    What a detector alone would mine, without embeddings and concepts.
-
-    Args:
-        frames: the keyframes
-        objects: mined objects with ``sample_token``, ``label`` and
-            ``confidence`` (NaN counts as 0)
-        targets: class names
-
-    Returns:
-        (f,) float64, NaN where the detector names no target
-    """
-    row_of = {t: row for row, t in enumerate(frames.sample_token.tolist())}
-    row = np.array(
-        [row_of.get(t, -1) for t in objects["sample_token"]], dtype=np.int64
-    )
-    named = np.array(
-        [class_name(label) in targets for label in objects["label"]], bool
-    )
-    sure = np.nan_to_num(np.asarray(objects["confidence"], dtype=np.float64))
-    rows = named & (row >= 0)
-    out = np.full(len(frames), -1.0)
-    np.maximum.at(out, row[rows], sure[rows])
-    return np.where(out < 0, np.nan, out)
 
 
 def _check_numbers(

@@ -15,9 +15,7 @@ from raremine.brain.errors import MissingStageError, RecipeError
 from raremine.brain.objects import FrameTable
 from raremine.brain.selection.near_duplicates import NearDuplicates
 from raremine.brain.selection.recipe import Recipe
-
-EMBEDDING = "embedding"
-"""Frame column with one vector a frame."""
+from raremine.brain.strategies import EMBEDDING
 
 CHOSEN = "already_chosen"
 EXCLUDED = "excluded"

@@ -5,22 +5,12 @@ from __future__ import annotations
 import fiftyone as fo
 
 from raremine.brain.errors import MissingStageError
-from raremine.brain.frames import read_frames
+from raremine.brain.frames import CONCEPT_COLUMNS, read_frames
 from raremine.brain.objects import FrameTable
 from raremine.brain.selection.components import strategy_names
-from raremine.brain.selection.constraints import EMBEDDING
 from raremine.brain.selection.recipe import GROUP_COMPONENTS, Recipe
-from raremine.brain.strategies import registered
-
-_OF_CONCEPTS = (
-    "mining_group",
-    "target_concepts",
-    "rare_concepts",
-    "target_score",
-    "rare_score",
-    "mining_score",
-)
-"""Frame columns that mean nothing before objects have a group."""
+from raremine.brain.strategies import DETECTOR_CLASS, EMBEDDING, registered
+from raremine.brain.target_classes import read_detector_class
 
 
 def frames_for(
@@ -48,11 +38,15 @@ def frames_for(
         )
     frames = read_frames(dataset, field)
     if not has_groups:
-        for name in _OF_CONCEPTS:
+        for name in CONCEPT_COLUMNS:
             frames.columns.pop(name, None)
     needs = _needed_columns(recipe, frames)
     if recipe.max_similarity is not None:
         needs.add(EMBEDDING)
+    if DETECTOR_CLASS in needs:
+        frames.columns[DETECTOR_CLASS] = read_detector_class(
+            dataset, field, frames
+        )
     if EMBEDDING in needs:
         from raremine.brain.frame_vectors import read_frame_vectors
 
