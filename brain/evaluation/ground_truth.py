@@ -3,6 +3,9 @@
 The truth is what a training split would gain from a frame: annotated boxes
 on its cameras, of a target class, large and visible enough to learn from,
 and counted once per keyframe however many cameras see the same instance.
+
+Any field of 2D boxes will do. What nuScenes alone has (category, visibility,
+point counts, instances) filters and links where it is there.
 """
 
 from __future__ import annotations
@@ -18,8 +21,12 @@ from raremine.brain.errors import RaremineError
 from raremine.brain.objects import FrameTable, ObjectTable
 from raremine.brain.target_classes import TARGET_CLASSES, class_name
 
+IGNORE = "ignore"
+"""Label of annotated things outside the ten detection classes: no class."""
+
 COLUMNS = (
     "label",
+    "category",
     "bounding_box",
     "visibility",
     "num_lidar_pts",
@@ -59,10 +66,13 @@ class FrameTruth:
         presence: (f, c) bool, whether a frame holds a class
         seen_frame: (m,) int64, row of the frame of each sighting. A sighting
             is one instance in one frame, however many boxes show it.
-        seen_instance: (m,) int64, its instance
+        seen_instance: (m,) int64, its instance. An instance belongs to one
+            scene: the same name in another scene is another instance.
         instance_class: (i,) int64, class of each instance, an index into
             ``targets``
         summary: counts and the filter, for the record
+        seen_label: (m,) str, label id of the largest box of each sighting,
+            None where the truth does not come from boxes
     """
 
     targets: tuple[str, ...]
@@ -71,6 +81,7 @@ class FrameTruth:
     seen_instance: np.ndarray
     instance_class: np.ndarray
     summary: dict[str, Any]
+    seen_label: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.presence)
@@ -79,6 +90,36 @@ class FrameTruth:
     def any_target(self) -> np.ndarray:
         """(f,) bool, whether a frame holds any target."""
         return np.asarray(self.presence.any(axis=1))
+
+
+def target_names(targets: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Returns the target classes in one spelling, each once.
+
+    Args:
+        targets (None): class names; None = ``TARGET_CLASSES``
+    """
+    names = TARGET_CLASSES if targets is None else targets
+    return tuple(dict.fromkeys(class_name(name) for name in names))
+
+
+def target_codes(boxes: ObjectTable, names: Sequence[str]) -> np.ndarray:
+    """Returns which target each box is of, -1 for none.
+
+    Args:
+        boxes: with ``label`` and, if it has one, ``category``
+        names: names as ``target_names`` spells them; each stands for a label
+            or, where no label fits, for a nuScenes category such as
+            "animal". The label "ignore" is no class.
+
+    Returns:
+        (n,) int64 indices into ``names``
+    """
+    code = {name: i for i, name in enumerate(names) if name != IGNORE}
+    found = [code.get(class_name(label), -1) for label in boxes["label"]]
+    for row, category in enumerate(boxes.columns.get("category", ())):
+        if found[row] < 0 and isinstance(category, str):
+            found[row] = code.get(class_name(category), -1)
+    return _ints(found)
 
 
 def frame_truth(
@@ -94,28 +135,21 @@ def frame_truth(
         boxes: ground truth boxes with ``sample_token``, ``label`` and any of
             the other names in ``COLUMNS``; boxes of other keyframes are
             left out
-        targets (None): class names; None = ``TARGET_CLASSES``
+        targets (None): class or category names; None = ``TARGET_CLASSES``
         keep (None): which boxes count; None = ``TruthFilter()``
 
     Raises:
         RaremineError: if no frame holds a target
     """
     keep = keep or TruthFilter()
-    names = tuple(
-        dict.fromkeys(
-            class_name(t)
-            for t in (TARGET_CLASSES if targets is None else targets)
-        )
-    )
-    code = {name: i for i, name in enumerate(names)}
+    names = target_names(targets)
     row_of = {t: row for row, t in enumerate(frames.sample_token.tolist())}
     row = _ints(row_of.get(t, -1) for t in boxes["sample_token"])
-    labels = [class_name(label) for label in boxes["label"]]
-    kind = _ints(code.get(label, -1) for label in labels)
+    kind = target_codes(boxes, names)
     of_target = (row >= 0) & (kind >= 0)
     counts = of_target & countable(boxes, keep)
     if not counts.any():
-        seen = sorted({n for n, r in zip(labels, row, strict=True) if r >= 0})
+        seen = sorted({class_name(n) for n in boxes["label"][row >= 0]})
         raise RaremineError(
             f"None of the {len(frames)} frames holds a ground truth box of "
             f"{', '.join(names) or '(no target given)'} that counts "
@@ -128,19 +162,20 @@ def frame_truth(
     presence = np.zeros((len(frames), len(names)), dtype=bool)
     presence[row, kind] = True
 
-    instances: dict[tuple[str, int], int] = {}
+    boxes = boxes.take(counts)
+    instances: dict[tuple[str, str, int], int] = {}
     tokens = boxes.columns.get("instance_token")
     of_box = np.empty(len(row), dtype=np.int64)
-    for number, (box, of_class) in enumerate(
-        zip(np.flatnonzero(counts).tolist(), kind.tolist(), strict=True)
+    for box, (at, of_class) in enumerate(
+        zip(row.tolist(), kind.tolist(), strict=True)
     ):
         token = None if tokens is None else tokens[box]
         if not isinstance(token, str) or not token:
             token = f"box {boxes.label_id[box]}"
-        key = (token, of_class)
-        of_box[number] = instances.setdefault(key, len(instances))
-    sightings = np.unique(np.stack([row, of_box], axis=1), axis=0)
-    instance_class = _ints(of_class for _, of_class in instances)
+        key = (str(frames.scene[at]), token, of_class)
+        of_box[box] = instances.setdefault(key, len(instances))
+    sightings, largest = _sightings(row, of_box, _area(boxes))
+    instance_class = _ints(of_class for *_, of_class in instances)
     return FrameTruth(
         targets=names,
         presence=presence,
@@ -164,6 +199,7 @@ def frame_truth(
                 )
             ),
         },
+        seen_label=boxes.label_id[largest],
     )
 
 
@@ -200,6 +236,24 @@ def visible_percent(visibility: object) -> float:
     if level:
         return float(level[1])
     return _VISIBILITY_OF_TOKEN.get(text, np.nan)
+
+
+def _area(boxes: ObjectTable) -> np.ndarray:
+    if "bounding_box" not in boxes.columns:
+        return np.zeros(len(boxes))
+    sides = np.asarray(boxes["bounding_box"], dtype=np.float64)[:, 2:]
+    return np.nan_to_num(sides.prod(axis=1))
+
+
+def _sightings(
+    row: np.ndarray, instance: np.ndarray, area: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns (m, 2) frames and instances, and (m,) their largest boxes."""
+    order = np.lexsort((-area, instance, row))
+    pairs = np.stack([row, instance], axis=1)[order]
+    first = np.ones(len(pairs), dtype=bool)
+    first[1:] = (pairs[1:] != pairs[:-1]).any(axis=1)
+    return pairs[first], order[first]
 
 
 def _ints(values: Any) -> np.ndarray:

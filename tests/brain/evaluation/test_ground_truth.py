@@ -19,18 +19,21 @@ from tests.brain.selection.tables import frame_table
 
 
 def boxes(*rows: dict) -> ObjectTable:
-    names = ("visibility", "instance_token", "num_lidar_pts", "num_radar_pts")
+    texts = ("visibility", "instance_token", "category")
     columns = {
-        name: object_array(row.get(name) for row in rows) for name in names[:2]
+        name: object_array(row.get(name) for row in rows) for name in texts
     }
-    for name in names[2:]:
+    for name in ("num_lidar_pts", "num_radar_pts"):
         columns[name] = np.array([row.get(name, np.nan) for row in rows])
     columns["sample_token"] = object_array(
         r.get("token", "t000") for r in rows
     )
     columns["label"] = object_array(r.get("label", "truck") for r in rows)
     columns["bounding_box"] = np.array(
-        [[0.1, 0.1, 0.1, row.get("height", 0.2)] for row in rows]
+        [
+            [0.1, 0.1, row.get("width", 0.1), row.get("height", 0.2)]
+            for row in rows
+        ]
     )
     ids = np.array([f"id{i}" for i in range(len(rows))])
     return ObjectTable(ids, ids, columns)
@@ -63,7 +66,7 @@ def test_which_boxes_count(row: dict, counts: bool) -> None:
 def test_columns_that_nobody_wrote_filter_nothing() -> None:
     """A missing column comes back from the database as NaN."""
     table = boxes({}, {})
-    for name in ("visibility", "instance_token"):
+    for name in ("visibility", "instance_token", "category"):
         table.columns[name] = np.full(2, np.nan)
     assert countable(table, TruthFilter()).all()
     truth = frame_truth(frame_table(3), table)
@@ -91,7 +94,7 @@ def test_names_match_as_a_whole() -> None:
 
 def test_an_instance_counts_once_per_frame() -> None:
     truth = frame_truth(
-        frame_table(4),
+        frame_table(4, scenes=1),
         boxes(
             {"instance_token": "a", "token": "t001"},
             {"instance_token": "a", "token": "t001"},
@@ -114,6 +117,47 @@ def test_an_instance_counts_once_per_frame() -> None:
     ]
     assert truth.instance_class.tolist() == [0, 1]
     assert truth.summary["frames_with_target"] == 2
+
+
+def test_ignored_things_are_of_no_class_but_have_a_category() -> None:
+    """What nuScenes' detection task leaves out is labelled "ignore"."""
+    table = boxes(
+        {"label": "ignore", "category": "animal"},
+        {"label": "ignore", "category": "static_object.bicycle_rack"},
+        {"label": "bicycle", "category": "vehicle.bicycle"},
+        {"label": "bicycle", "category": "vehicle.bicycle", "token": "t001"},
+    )
+    truth = frame_truth(frame_table(3), table, targets=["bicycle", "ignore"])
+    assert truth.summary["frames_by_class"] == {"bicycle": 2, "ignore": 0}
+    truth = frame_truth(frame_table(3), table, targets=["Animal"])
+    assert truth.presence[:, 0].tolist() == [True, False, False]
+    # a label goes before a category of another target
+    both = frame_truth(
+        frame_table(3), table, targets=["vehicle.bicycle", "bicycle"]
+    )
+    assert both.summary["instances_by_class"]["bicycle"] == 2
+    assert both.summary["instances_by_class"]["vehicle.bicycle"] == 0
+
+
+def test_a_track_id_that_comes_again_in_another_scene() -> None:
+    """Many data sets number the tracks of each scene from one."""
+    rows = [{"instance_token": "1", "token": f"t{i:03d}"} for i in (0, 1, 9)]
+    truth = frame_truth(frame_table(10, scenes=2), boxes(*rows))
+    assert truth.summary["instances_by_class"]["truck"] == 2
+    assert truth.seen_instance.tolist() == [0, 0, 1]
+
+
+def test_each_sighting_knows_its_largest_box() -> None:
+    rows = [
+        {"instance_token": "a", "width": 0.1},
+        {"instance_token": "a", "width": 0.3},
+        {"instance_token": "a", "width": 0.2},
+        {"instance_token": "a", "width": 0.4, "visibility": "1"},
+        {"instance_token": "b", "width": 0.2},
+    ]
+    truth = frame_truth(frame_table(3), boxes(*rows))
+    assert truth.seen_label is not None
+    assert truth.seen_label.tolist() == ["id1", "id4"]
 
 
 def test_no_target_in_the_ground_truth() -> None:
