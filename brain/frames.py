@@ -298,7 +298,8 @@ def _mean(values: np.ndarray, row: np.ndarray, n: int) -> np.ndarray:
 def _concepts(concept: np.ndarray, row: np.ndarray, n: int) -> np.ndarray:
     names: list[set[str]] = [set() for _ in range(n)]
     for name, at in zip(concept, row, strict=True):
-        if name:
+        # NaN where the objects have a group and no stage has named concepts
+        if name and isinstance(name, str):
             names[at].add(name)
     empty: Sequence[str] = ()
     return object_array([tuple(sorted(s)) if s else empty for s in names])

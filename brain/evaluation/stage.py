@@ -17,7 +17,7 @@ from raremine.brain.evaluation.ground_truth import (
     frame_truth,
 )
 from raremine.brain.evaluation.report import MiningReport, summarise
-from raremine.brain.frames import CONCEPT_COLUMNS, read_frames
+from raremine.brain.frame_columns import read_frames_with
 from raremine.brain.objects import FrameTable, ObjectTable
 from raremine.brain.pool import frame_pool
 from raremine.brain.runs import load_results, record_run
@@ -26,8 +26,8 @@ from raremine.brain.strategies import (
     Order,
     Strategy,
     choose,
+    needed_columns,
 )
-from raremine.brain.target_classes import read_detector_class
 
 STAGE = "evaluation"
 BUDGETS = (0.05, 0.1, 0.2, 0.3)
@@ -44,6 +44,8 @@ def evaluate_mining(
     gt_field: str = "ground_truth",
     splits: str | Sequence[str] | None = None,
     keep: TruthFilter | None = None,
+    embeddings: str | None = None,
+    also: Mapping[str, str] | None = None,
     brain_key: str = "mining_evaluation",
 ) -> MiningReport:
     """Measures how much target ground truth mining strategies find.
@@ -55,7 +57,7 @@ def evaluate_mining(
         dataset: a mined dataset with ground truth
         strategies (None): names, or functions ``(frames, seed) -> order`` by
             name; None = random, oracle, our own and every single score that
-            the objects have
+            the objects have, without those that compare frame embeddings
         budgets ((.05, .1, .2, .3)): shares of the pool's frames
         seeds (range(20)): seeds of whatever is drawn: random orders and ties
         targets (None): target classes; None = construction vehicle, bicycle,
@@ -65,6 +67,11 @@ def evaluate_mining(
         splits (None): splits that form the pool; None = the train splits,
             or every frame where the data set has no splits
         keep (None): which boxes count; None = ``TruthFilter()``
+        embeddings (None): brain key of the vectors that strategies such as
+            ``core_set`` compare frames by; None = ``{field}_clip``, or
+            ``frames_clip`` where there is no such run
+        also (None): prefix → another mined field, for strategies that rank
+            by it: ``{"paper": "objects_paper"}`` for ``paper``
         brain_key ("mining_evaluation"): where the report is recorded
 
     Returns:
@@ -79,17 +86,18 @@ def evaluate_mining(
     dataset = dataset._root_dataset
     budgets, seeds = _check_numbers(budgets, seeds)
     boxes = _read_truth(dataset, field, gt_field)
-    frames = read_frames(dataset, field)
+    frames = read_frames_with(
+        dataset,
+        {DETECTOR_CLASS, *needed_columns(strategies)},
+        field=field,
+        embeddings=embeddings,
+        targets=targets,
+        also=also,
+    )
     names = None if splits is None else _as_list(splits)
     pool, notes = frame_pool(frames, names, to_train=False)
     frames = frames.take(pool).sorted()
     truth = frame_truth(frames, boxes, targets, keep)
-    frames.columns[DETECTOR_CLASS] = read_detector_class(
-        dataset, field, frames, truth.targets
-    )
-    if dataset.get_field(f"{field}.detections.group") is None:
-        for name in CONCEPT_COLUMNS:
-            frames.columns.pop(name, None)
     chosen = choose(frames, strategies)
     report = compare(frames, truth, chosen, budgets, seeds)
     report.meta.update(

@@ -187,6 +187,27 @@ def available(frames: FrameTable) -> dict[str, Strategy]:
     return found
 
 
+def needed_columns(
+    strategies: Sequence[str | Strategy] | Mapping[str, Order] | str | None,
+) -> set[str]:
+    """Returns the frame columns that strategies rank by.
+
+    Args:
+        strategies: what a user asks for, as ``choose`` takes it; a name that
+            is not registered is that of a column. None and functions need
+            what is there.
+    """
+    if strategies is None or isinstance(strategies, Mapping):
+        return set()
+    if isinstance(strategies, str):
+        strategies = [strategies]
+    needs: set[str] = set()
+    for item in strategies:
+        found = _REGISTRY.get(item) if isinstance(item, str) else item
+        needs.update(found.needs if found else {str(item)})
+    return needs
+
+
 def choose(
     frames: FrameTable,
     strategies: Sequence[str | Strategy] | Mapping[str, Order] | str | None,

@@ -116,6 +116,15 @@ def test_the_most_wanted_object_decides_the_frame() -> None:
     )
 
 
+def test_a_group_without_a_concept_names_nothing() -> None:
+    frames = aggregate_frames(
+        frame_table(["a"]),
+        objects(["a", "a"], group=["target", "rare"], concept=[np.nan] * 2),
+    )
+    assert frames["mining_group"].tolist() == ["target"]
+    assert frames["target_concepts"].tolist() == [()]
+
+
 def test_target_frames_stand_before_rare_before_common() -> None:
     rng = np.random.default_rng(0)
     groups = rng.choice(["common", "rare", "target"], 60).tolist()
