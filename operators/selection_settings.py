@@ -230,7 +230,7 @@ def _fold(form: Form, names: Sequence[str]) -> None:
         )
 
 
-def _help(texts: Mapping[str, str], name: str) -> dict[str, str]:
+def _help(texts: Mapping[str, str], name: str) -> dict[str, Any]:
     return {"description": texts[name]}
 
 

@@ -136,29 +136,28 @@ def source(frames: Frames, name: str) -> Source:
         return _drawn(frames, name)
     if name in GROUP_COMPONENTS:
         return _group(frames, name)
-    if name.startswith(COLUMN_PREFIX):
-        return _column(frames, name, name[len(COLUMN_PREFIX) :])
+    column, strategy = meant_column(name), meant_strategy(name)
+    if column is not None and (
+        strategy is None or column in frames.table.columns
+    ):
+        return _column(frames, name, column)
+    return _strategy(frames, name, strategy or "")
+
+
+def meant_column(name: str) -> str | None:
+    """Returns the frame column that a component's name can mean."""
     if name.startswith(STRATEGY_PREFIX):
-        return _strategy(frames, name, name[len(STRATEGY_PREFIX) :])
-    if name in frames.table.columns or name not in registered():
-        return _column(frames, name, name)
-    return _strategy(frames, name, name)
+        return None
+    return name.removeprefix(COLUMN_PREFIX)
 
 
-def strategy_names(name: str, columns: set[str]) -> tuple[str, ...]:
-    """Returns the strategy that a component's name means, if it means one.
-
-    Args:
-        name: the component's name
-        columns: names of the frames' columns
-
-    Returns:
-        the strategy's name, or nothing
-    """
-    if name in (RANDOM, *GROUP_COMPONENTS) or name in columns:
-        return ()
-    name = name.removeprefix(STRATEGY_PREFIX)
-    return (name,) if name in registered() else ()
+def meant_strategy(name: str) -> str | None:
+    """Returns the strategy that a component's name can mean."""
+    if name.startswith(COLUMN_PREFIX):
+        return None
+    if name.startswith(STRATEGY_PREFIX):
+        return name.removeprefix(STRATEGY_PREFIX)
+    return name if name in registered() else None
 
 
 def _drawn(frames: Frames, name: str) -> Source:

@@ -2,67 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import fiftyone as fo
 
 from raremine.brain.errors import MissingStageError
-from raremine.brain.frames import CONCEPT_COLUMNS, read_frames
+from raremine.brain.frame_columns import read_frames_with
 from raremine.brain.objects import FrameTable
-from raremine.brain.selection.components import strategy_names
-from raremine.brain.selection.recipe import GROUP_COMPONENTS, Recipe
-from raremine.brain.strategies import DETECTOR_CLASS, EMBEDDING, registered
-from raremine.brain.target_classes import read_detector_class
+from raremine.brain.selection.components import meant_column, meant_strategy
+from raremine.brain.selection.recipe import (
+    GROUP_COMPONENTS,
+    RANDOM,
+    Recipe,
+)
+from raremine.brain.strategies import EMBEDDING, needed_columns
 
 
 def frames_for(
-    dataset: fo.Dataset, recipe: Recipe, field: str, embeddings: str
+    dataset: fo.Dataset,
+    recipe: Recipe,
+    *,
+    field: str = "objects",
+    embeddings: str | None = None,
+    also: Mapping[str, str] | None = None,
 ) -> FrameTable:
     """Reads the keyframes of a dataset with what a recipe needs.
 
     Args:
         dataset: the root dataset
         recipe: the recipe
-        field: the mined detections
-        embeddings: brain key of the objects' vectors, read only where the
-            recipe looks at frame embeddings
+        field ("objects"): the mined detections
+        embeddings (None): brain key of the vectors, read only where the
+            recipe looks at frame embeddings; see ``read_frames_with``
+        also (None): prefix → another detections field, see ``read_frames``
 
     Raises:
         MissingStageError: if a component needs a stage that has not run
     """
     wanted = [c for c in GROUP_COMPONENTS if recipe.shares.get(c)]
-    has_groups = dataset.get_field(f"{field}.detections.group") is not None
-    if wanted and not has_groups:
+    if wanted and dataset.get_field(f"{field}.detections.group") is None:
         raise MissingStageError(
             f"The recipe asks for {' and '.join(wanted)} frames, but the "
             f"objects in '{field}' of dataset '{dataset.name}' have no "
             "group; run match_concepts first."
         )
-    frames = read_frames(dataset, field)
-    if not has_groups:
-        for name in CONCEPT_COLUMNS:
-            frames.columns.pop(name, None)
-    needs = _needed_columns(recipe, frames)
-    if recipe.max_similarity is not None:
-        needs.add(EMBEDDING)
-    if DETECTOR_CLASS in needs:
-        frames.columns[DETECTOR_CLASS] = read_detector_class(
-            dataset, field, frames
-        )
-    if EMBEDDING in needs:
-        from raremine.brain.frame_vectors import read_frame_vectors
-
-        frames.columns[EMBEDDING] = read_frame_vectors(
-            dataset, frames, embeddings
-        )
-    return frames
+    return read_frames_with(
+        dataset,
+        columns_of(dataset, recipe),
+        field=field,
+        embeddings=embeddings,
+        also=also,
+    )
 
 
-def _needed_columns(recipe: Recipe, frames: FrameTable) -> set[str]:
-    columns = set(frames.columns)
-    known = registered()
-    return {
-        column
-        for component in recipe.components
-        if component.share
-        for name in strategy_names(component.name, columns)
-        for column in known[name].needs
-    }
+def columns_of(dataset: fo.Dataset, recipe: Recipe) -> set[str]:
+    """Returns the frame columns that a recipe's components look at."""
+    needs = {EMBEDDING} if recipe.max_similarity is not None else set()
+    for component in recipe.components:
+        name = component.name
+        if not component.share or name in (RANDOM, *GROUP_COMPONENTS):
+            continue
+        column = meant_column(name)
+        strategy = meant_strategy(name)
+        if column is not None:
+            needs.add(column)
+            # a field of the samples goes before a strategy of its name
+            if dataset.get_field(column) is not None:
+                continue
+        if strategy is not None:
+            needs |= needed_columns(strategy)
+    return needs

@@ -37,7 +37,7 @@ class SelectionRun(MiningStage):
         for view in sorted(mine - theirs):
             if dataset.has_saved_view(view):
                 dataset.delete_saved_view(view)
-        if others and SELECTION_VIEW in mine & theirs:
+        if any(view.startswith(SELECTION_VIEW) for view in mine & theirs):
             last = max(others.values(), key=lambda p: p["number"])
             save_selection_view(dataset, last["name"], last.get("frames"))
         super().cleanup(samples, key)

@@ -26,8 +26,8 @@ from raremine.brain.selection.runs import (
     selection_runs,
 )
 from raremine.brain.selection.views import (
-    MINING_VIEWS,
     has_groups,
+    mining_view_names,
     save_mining_views,
     save_split_views,
     split_view_names,
@@ -44,6 +44,7 @@ def select_frames(
     seed: int | None = None,
     field: str | None = None,
     embeddings: str | None = None,
+    also: Mapping[str, str] | None = None,
     pool: str | Sequence[str] | None = None,
     exclude: Iterable[str] | None = None,
     exclude_file: str | Path | Sequence[str] | None = None,
@@ -71,8 +72,11 @@ def select_frames(
         seed (None): seed of everything that is drawn, None = the recipe's,
             or else 0
         field (None): the mined detections, None = ``objects``
-        embeddings (None): brain key of the objects' vectors, where the
-            recipe needs them, None = the field's name with ``_clip`` behind
+        embeddings (None): brain key of the vectors that frame embeddings
+            come from, where the recipe needs them; None = that of the
+            field's crops, ``<field>_clip``, or else ``frames_clip``
+        also (None): prefix of frame columns → another detections field that
+            was mined too, such as ``{"paper": "objects_paper"}``
         pool (None): splits to select from; None = what the recipe says, by
             default the train splits
         exclude (None): sample tokens to leave out
@@ -102,6 +106,7 @@ def select_frames(
         recipe = load_selection(dataset, name).recipe
         field = field or before.get("field")
         embeddings = embeddings or before.get("embeddings")
+        also = also or before.get("also")
     asked = load_recipe(recipe).with_options(
         pool=pool,
         exclude=exclude,
@@ -115,9 +120,10 @@ def select_frames(
         seed=seed,
     )
     field = field or FIELD
-    embeddings = embeddings or f"{field}_clip"
     key = key or _new_key(dataset, name)
-    frames = frames_for(dataset, asked, field, embeddings)
+    frames = frames_for(
+        dataset, asked, field=field, embeddings=embeddings, also=also
+    )
     read, notes = with_exclusions_read(
         asked,
         frames.sample_token.tolist(),
@@ -134,7 +140,7 @@ def select_frames(
     )
     views = [*split_views.values()]
     if has_groups(dataset):
-        views = [*MINING_VIEWS, *views]
+        views = [*mining_view_names(dataset).values(), *views]
     # The run goes first: a kill while tagging leaves a selection that can be
     # loaded and repeated, not tags that nothing explains.
     record_run(
@@ -148,6 +154,7 @@ def select_frames(
             "recipe": asked.to_dict(),
             "field": field,
             "embeddings": embeddings,
+            "also": dict(also or {}),
             "frames": len(selection),
             "views": views,
             "number": _next_number(runs),

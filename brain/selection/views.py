@@ -9,6 +9,7 @@ an error, and it would fix the ids at the time of saving.)
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,7 +24,11 @@ from raremine.brain.selection.result import Selection
 TARGET_VIEW = "Target"
 RARE_VIEW = "Rare"
 SELECTION_VIEW = "Target/Rare selection"
-MINING_VIEWS = (TARGET_VIEW, RARE_VIEW, SELECTION_VIEW)
+
+_OURS = re.compile(
+    r"Keyframes with (Target|Rare)|The (\d+ )?keyframes of selection"
+)
+"""How the descriptions of these views begin."""
 
 _COLORS = {
     TARGET_VIEW: "#D62728",
@@ -65,13 +70,15 @@ def save_mining_views(
             f"Dataset '{dataset.name}' has no field 'mining_group'; run "
             "match_concepts first."
         )
+    names = mining_view_names(dataset)
     group = F("mining_group")
     if selection is None:
         _save(
             dataset,
-            SELECTION_VIEW,
+            names[SELECTION_VIEW],
             dataset.match(group.is_in(["target", "rare"])),
             f"Keyframes with Target or Rare objects in '{field}'",
+            _COLORS[SELECTION_VIEW],
         )
     else:
         if selection.tokens and not len(
@@ -84,17 +91,39 @@ def save_mining_views(
         save_selection_view(dataset, selection.name, len(selection))
     _save(
         dataset,
-        TARGET_VIEW,
+        names[TARGET_VIEW],
         dataset.match(group == "target"),
         f"Keyframes with Target objects in '{field}'",
+        _COLORS[TARGET_VIEW],
     )
     _save(
         dataset,
-        RARE_VIEW,
+        names[RARE_VIEW],
         dataset.match(group == "rare"),
         f"Keyframes with Rare and no Target objects in '{field}'",
+        _COLORS[RARE_VIEW],
     )
-    return list(MINING_VIEWS)
+    return list(names.values())
+
+
+def mining_view_names(dataset: fo.Dataset) -> dict[str, str]:
+    """Returns what the three views of a mined dataset are called there.
+
+    They keep away from views of the user's own, which FiftyOne would
+    replace: beside one called "target" ours is "Target (mined)".
+
+    Args:
+        dataset: the root dataset
+    """
+    theirs = {
+        fou.to_slug(view["name"])
+        for view in dataset.list_saved_views(info=True)
+        if not _OURS.match(view["description"] or "")
+    }
+    return {
+        name: f"{name} (mined)" if fou.to_slug(name) in theirs else name
+        for name in _COLORS
+    }
 
 
 def has_groups(dataset: fo.Dataset) -> bool:
@@ -115,9 +144,10 @@ def save_selection_view(
     count = "" if frames is None else f"{frames} "
     _save(
         dataset,
-        SELECTION_VIEW,
+        mining_view_names(dataset)[SELECTION_VIEW],
         dataset.match_tags(name),
         f"The {count}keyframes of selection '{name}', all cameras",
+        _COLORS[SELECTION_VIEW],
     )
 
 
@@ -211,12 +241,8 @@ def _save(
     name: str,
     view: Any,
     description: str,
-    color: str | None = None,
+    color: str,
 ) -> None:
     dataset.save_view(
-        name,
-        view,
-        description=description,
-        color=color or _COLORS[name],
-        overwrite=True,
+        name, view, description=description, color=color, overwrite=True
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import fiftyone as fo
+import numpy as np
 import pytest
 
 from raremine.brain.columns import all_slices
 from raremine.brain.errors import MissingStageError, RaremineError
+from raremine.brain.selection.compare import compare_selections
 from raremine.brain.selection.runs import run_key
 from raremine.brain.selection.stage import (
     delete_selection,
@@ -95,6 +98,247 @@ def test_target_needs_the_concept_stage() -> None:
     with pytest.raises(MissingStageError, match="no selection"):
         load_selection(dataset)
     dataset.delete()
+
+
+def test_a_selection_is_repeated_from_its_record(
+    dataset: fo.Dataset,
+) -> None:
+    """New scores, the same recipe, seed and exclusions."""
+    select_frames(dataset, {"random": 0.1}, name="seen")
+    first = select_frames(
+        dataset,
+        {"random": 0.2, "target": 0.2, "seed": 5},
+        name="mine",
+        exclude_selection="seen",
+        max_frames_per_scene=4,
+    )
+    assert first.seed == 5
+    delete_selection(dataset, "seen")
+    assert select_frames(dataset, name="mine") == select_frames(
+        dataset, first.recipe, name="mine"
+    )
+    again = load_selection(dataset, "mine")
+    assert again.tokens == first.tokens
+    assert sorted(tagged(dataset, "mine")) == sorted(first.tokens * SLICES)
+    other = select_frames(dataset, name="mine", seed=6)
+    assert (other.seed, other.tokens != first.tokens) == (6, True)
+    with pytest.raises(MissingStageError, match="has no selection 'x'"):
+        select_frames(dataset, name="x")
+
+
+def test_frames_of_files_and_selections_are_left_out(
+    dataset: fo.Dataset, tmp_path: Path
+) -> None:
+    seen = select_frames(dataset, {"random": 0.25}, name="round 1")
+    path = tmp_path / "more.txt"
+    path.write_text("token00\n")
+    chosen = select_frames(
+        dataset,
+        {"random": 0.75, "exclude_selection": "round 1"},
+        name="round 2",
+        exclude_file=path,
+    )
+    assert not set(chosen.tokens) & {*seen.tokens, "token00"}
+    assert any("5 frames of 'round 1' are excluded" in n for n in chosen.notes)
+    assert set(chosen.recipe["exclude"]) == {*seen.tokens, "token00"}
+    params = dataset.get_brain_info(run_key("round 2")).config.params
+    assert params["recipe"]["exclude_selection"] == ["round 1"]
+    assert params["recipe"]["exclude"] == []
+    with pytest.raises(MissingStageError, match="no selection 'round 3'"):
+        select_frames(
+            dataset,
+            {"random": 0.1},
+            name="round 2",
+            exclude_selection=["round 3"],
+        )
+
+
+def test_embeddings_are_read_where_a_recipe_looks_at_them(
+    dataset: fo.Dataset,
+) -> None:
+    """Two places, the two cameras of a frame at the same one."""
+    import fiftyone.brain as fob
+
+    with pytest.raises(MissingStageError, match="objects_clip"):
+        select_frames(dataset, {"core_set": 0.1}, name="diverse")
+    assert list_selections(dataset) == []
+    cameras = dataset.select_group_slices(media_type="image")
+    late = np.array([t >= "token15" for t in cameras.values("sample_token")])
+    fob.compute_similarity(
+        cameras,
+        embeddings=np.stack([late, ~late], axis=1).astype(float),
+        brain_key="frames_clip",
+    )
+    chosen = select_frames(dataset, {"core_set": 0.1}, name="diverse")
+    assert sorted(t >= "token15" for t in chosen.tokens) == [False, True]
+    chosen = select_frames(
+        dataset, {"random": 1.0, "max_similarity": 0.9}, name="unlike"
+    )
+    assert sorted(t >= "token15" for t in chosen.tokens) == [False, True]
+    assert chosen.shortages[0].held_back == {"max_similarity": 18}
+
+
+def test_the_detector_s_classes_and_sample_fields_select(
+    dataset: fo.Dataset,
+) -> None:
+    dataset.add_sample_field("brightness", fo.FloatField)
+    samples = all_slices(dataset)
+    tokens = samples.values("sample_token")
+    samples.set_values("brightness", [float(t[5:]) for t in tokens])
+    brightest = select_frames(dataset, {"brightness": 0.1}, name="bright")
+    assert brightest.tokens == ["token19", "token18"]
+    found = select_frames(dataset, {"strategy:detector_class": 0.1}, name="d")
+    assert len(found) == 2
+
+
+def test_views_by_split_show_what_to_train_and_what_to_evaluate_on(
+    dataset: fo.Dataset,
+) -> None:
+    chosen = select_frames(dataset, {"random": 0.25}, name="mine")
+    train = dataset.load_saved_view("mine · train")
+    assert sorted(train.values("sample_token")) == sorted(chosen.tokens)
+    val = dataset.load_saved_view("mine · val")
+    assert sorted(val.values("sample_token")) == [
+        f"token{i}" for i in range(20, 30)
+    ]
+    for view in (train, val):
+        assert view.media_type == "group"
+        cameras = view.select_group_slices(media_type="image")
+        assert len(cameras) == 2 * len(view)
+    told = dataset.get_saved_view_info("mine · val")["description"]
+    assert "untouched" in told
+
+
+def test_views_of_names_that_fiftyone_cannot_tell_apart(
+    dataset: fo.Dataset,
+) -> None:
+    by_name = {}
+    for seed, name in enumerate(("a b", "a-b", "%", "&")):
+        by_name[name] = select_frames(
+            dataset, {"random": 0.3}, name=name, seed=seed
+        )
+    views = [v for v in dataset.list_saved_views() if v.endswith("train")]
+    assert len(views) == 2
+    assert len([v for v in dataset.list_saved_views() if "train" in v]) == 4
+    for name, chosen in by_name.items():
+        (view,) = (
+            v
+            for v in dataset.list_saved_views()
+            if v.startswith(f"{name} · train")
+        )
+        shown = dataset.load_saved_view(view).values("sample_token")
+        assert sorted(shown) == sorted(chosen.tokens)
+    # done again, a selection keeps the names of its views
+    before = set(dataset.list_saved_views())
+    select_frames(dataset, {"random": 0.1}, name="a-b")
+    assert set(dataset.list_saved_views()) == before
+
+
+def test_views_of_splits_that_are_gone_go(dataset: fo.Dataset) -> None:
+    select_frames(dataset, {"random": 0.3}, name="mine")
+    samples = all_slices(dataset)
+    samples.set_values("split", ["train"] * len(samples))
+    select_frames(dataset, {"random": 0.3}, name="mine")
+    ours = [v for v in dataset.list_saved_views() if v.startswith("mine")]
+    assert ours == ["mine · train"]
+
+
+def test_a_dataset_without_splits_has_one_view(dataset: fo.Dataset) -> None:
+    dataset.delete_sample_field("split")
+    chosen = select_frames(dataset, {"random": 0.3}, name="mine")
+    assert len(chosen) == 9
+    assert len(dataset.load_saved_view("mine · no split")) == 9
+
+
+def test_a_view_of_the_user_s_own_is_left_alone(dataset: fo.Dataset) -> None:
+    """FiftyOne takes "target" and "Target" for the same name."""
+    dataset.save_view("target", dataset.limit(2))
+    for _ in range(2):
+        select_frames(dataset, {"target": 0.2}, name="a")
+        views = dataset.list_saved_views()
+        assert "Target (mined)" in views and "Target" not in views
+        assert len(dataset.load_saved_view("target")) == 2
+        assert len(dataset.load_saved_view("Target (mined)")) == 15
+    delete_selection(dataset, "a")
+    assert dataset.list_saved_views() == ["target"]
+
+
+@pytest.mark.parametrize("by", ["name", "brain key"])
+def test_deleting_leaves_nothing(dataset: fo.Dataset, by: str) -> None:
+    mine = dataset.exists("sample_token").limit(3)
+    dataset.save_view("of the user", mine)
+    before = (dataset.list_brain_runs(), dataset.count_sample_tags())
+    select_frames(dataset, {"random": 0.3}, name="a")
+    select_frames(dataset, {"target": 0.2}, name="b")
+    shown = "Target/Rare selection"
+    assert len(dataset.load_saved_view(shown)) == 4
+
+    def delete(name: str) -> None:
+        if by == "name":
+            delete_selection(dataset, name)
+        else:
+            dataset.delete_brain_run(run_key(name))
+
+    delete("b")
+    assert tagged(dataset, "b") == []
+    assert {"Target", "Rare", shown, "a · train", "a · val"} == (
+        set(dataset.list_saved_views()) - {"of the user"}
+    )
+    # the view moves to the selection that is left
+    assert len(dataset.load_saved_view(shown)) == 6
+    delete("a")
+    assert dataset.list_saved_views() == ["of the user"]
+    assert before == (dataset.list_brain_runs(), dataset.count_sample_tags())
+
+
+def test_deleting_says_what_went(dataset: fo.Dataset) -> None:
+    select_frames(dataset, {"random": 0.3}, name="a")
+    gone = delete_selection(dataset, "a")
+    assert gone == {
+        "selection": "a",
+        "frames": 6,
+        "views": [
+            *("Rare", "Target", "Target/Rare selection"),
+            *("a · train", "a · val"),
+        ],
+    }
+    with pytest.raises(MissingStageError, match="has no selection"):
+        delete_selection(dataset, "a")
+
+
+def test_another_process_loads_the_run_and_its_life_cycle(
+    dataset: fo.Dataset,
+) -> None:
+    select_frames(dataset, {"random": 0.3}, name="mine")
+    config = dataset.get_brain_info(run_key("mine")).config
+    assert type(config).__name__ == "SelectionRunConfig"
+    assert type(config.build()).__name__ == "SelectionRun"
+    copy = dataset.clone()
+    assert load_selection(copy) == load_selection(dataset)
+    delete_selection(copy, "mine")
+    assert copy.list_saved_views() == []
+    assert len(tagged(dataset, "mine")) == 6 * SLICES
+    copy.delete()
+
+
+def test_comparing_two_selections(dataset: fo.Dataset) -> None:
+    a = select_frames(dataset, {"random": 0.5}, name="a", seed=1)
+    b = select_frames(dataset, {"target": 0.5}, name="b")
+    compared = compare_selections(dataset, "a", b)
+    both = set(a.tokens) & set(b.tokens)
+    assert compared.overlap["both"] == len(both)
+    counts = {row["class"]: row for row in compared.classes}
+    assert set(counts) == {"car", "trailer", "truck", "animal"}
+    assert counts["trailer"]["frames_pool"] == 2
+    assert counts["car"]["objects_a"] == 10
+    assert counts["truck"]["frames_b"] == 8
+    by_label = compare_selections(dataset, "a", "b", classes="label")
+    assert [row["class"] for row in by_label.classes] == ["truck"]
+    assert by_label.kl_to_uniform["a"] == 0
+    with pytest.raises(MissingStageError, match="no selection 'c'"):
+        compare_selections(dataset, "a", "c")
+    with pytest.raises(MissingStageError, match="ground.detections.label"):
+        compare_selections(dataset, "a", "b", field="ground")
 
 
 def test_saved_views_show_whole_groups(dataset: fo.Dataset) -> None:
