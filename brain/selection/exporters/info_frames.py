@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -172,6 +174,47 @@ def _boxes(annotations: Annotations | None, token: str) -> FrameBoxes | None:
     )
 
 
+def intrinsic(camera: SensorPose) -> np.ndarray:
+    """Returns a camera's matrix, (3, 3)."""
+    found = camera.data.calibration.intrinsic
+    # the tables' reader refuses cameras without one
+    assert found is not None
+    return found
+
+
+def described(
+    sensors: Collection[SensorPose], kinds: Iterable[str], prefix: str = ""
+) -> list[dict[str, Any]]:
+    """Returns what infos with quaternions say of sensors.
+
+    Args:
+        sensors: the sensors
+        kinds: what each is called
+        prefix (""): what paths begin with
+    """
+    if not sensors:
+        return []
+    to_ego = quaternions(np.array([s.to_ego for s in sensors]))
+    ego = quaternions(np.array([s.ego for s in sensors]))
+    return [
+        {
+            "data_path": prefix + sensor.data.filename,
+            "type": kind,
+            "sample_data_token": sensor.data.token,
+            "sensor2ego_translation": sensor.to_ego[:3, 3].tolist(),
+            "sensor2ego_rotation": turned,
+            "ego2global_translation": sensor.ego[:3, 3].tolist(),
+            "ego2global_rotation": ego_turned,
+            "timestamp": sensor.data.timestamp,
+            "sensor2lidar_rotation": sensor.to_lidar[:3, :3].copy(),
+            "sensor2lidar_translation": sensor.to_lidar[:3, 3].copy(),
+        }
+        for sensor, kind, turned, ego_turned in zip(
+            sensors, kinds, to_ego, ego, strict=True
+        )
+    ]
+
+
 def devkit_yaw(rotation: np.ndarray) -> np.ndarray:
     """Returns the yaw of rotations as the devkit's boxes give it.
 
@@ -199,10 +242,22 @@ def heading(rotation: np.ndarray) -> np.ndarray:
     return np.asarray(np.arctan2(rotation[:, 1, 0], rotation[:, 0, 0]))
 
 
-def quaternion(pose: np.ndarray) -> list[float]:
-    """Returns a pose's rotation as w, x, y, z with w not negative."""
+def quaternions(poses: np.ndarray) -> list[list[float]]:
+    """Returns the rotations of poses as w, x, y, z with w not negative.
+
+    Args:
+        poses: (n, 4, 4)
+    """
     from scipy.spatial.transform import Rotation
 
-    found = Rotation.from_matrix(pose[:3, :3]).as_quat(canonical=True)
-    x, y, z, w = found.tolist()
-    return [w, x, y, z]
+    found = Rotation.from_matrix(poses[:, :3, :3]).as_quat(canonical=True)
+    return [[w, x, y, z] for x, y, z, w in found.tolist()]
+
+
+def inverted(poses: np.ndarray) -> np.ndarray:
+    """Inverts rigid poses (n, 4, 4), each by its transpose."""
+    back = poses.copy()
+    turn = poses[:, :3, :3].transpose(0, 2, 1)
+    back[:, :3, :3] = turn
+    back[:, :3, 3] = -(turn @ poses[:, :3, 3, None])[:, :, 0]
+    return back

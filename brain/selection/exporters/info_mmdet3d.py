@@ -15,7 +15,6 @@ import numpy as np
 
 from raremine.brain.nuscenes.geometry import (
     box_corners,
-    invert_pose,
     project_boxes,
     project_points,
 )
@@ -23,8 +22,11 @@ from raremine.brain.selection.exporters.info_frames import (
     FrameBoxes,
     InfoFrame,
     SensorPose,
+    described,
     devkit_yaw,
-    quaternion,
+    intrinsic,
+    inverted,
+    quaternions,
 )
 
 CLASSES = (
@@ -47,7 +49,7 @@ _LABEL = {name: label for label, name in enumerate(CLASSES)}
 _ATTRIBUTE = {name: label for label, name in enumerate(ATTRIBUTES)}
 _NO_ATTRIBUTE = len(ATTRIBUTES) - 1
 _NO_LABEL = -1
-_IMAGE = (1600, 900)
+_WIDTH, _HEIGHT = 1600, 900
 
 
 def metainfo(version: str) -> dict[str, Any]:
@@ -67,40 +69,52 @@ def entry(frame: InfoFrame, index: int) -> dict[str, Any]:
         frame: the keyframe
         index: its place in the list
     """
+    cameras, sweeps = frame.cameras.values(), frame.sweeps
     found: dict[str, Any] = {
         "sample_idx": index,
         "token": frame.token,
         "timestamp": frame.timestamp / 1e6,
-        "ego2global": _single(frame.lidar.ego),
+        "ego2global": _single([frame.lidar.ego])[0],
         "images": {
             channel: {
                 "img_path": _name(camera),
-                "cam2img": _intrinsic(camera).tolist(),
-                "cam2ego": _single(camera.to_ego),
+                "cam2img": intrinsic(camera).tolist(),
+                "cam2ego": cam2ego,
                 "sample_data_token": camera.data.token,
                 "timestamp": camera.data.timestamp / 1e6,
-                "lidar2cam": _single(invert_pose(camera.to_lidar)),
+                "lidar2cam": lidar2cam,
             }
-            for channel, camera in frame.cameras.items()
+            for (channel, camera), cam2ego, lidar2cam in zip(
+                frame.cameras.items(),
+                _single([camera.to_ego for camera in cameras]),
+                _single([camera.to_lidar for camera in cameras], back=True),
+                strict=True,
+            )
         },
         "lidar_points": {
             "num_pts_feats": POINT_FEATURES,
             "lidar_path": _name(frame.lidar),
-            "lidar2ego": _single(frame.lidar.to_ego),
+            "lidar2ego": _single([frame.lidar.to_ego])[0],
         },
         "lidar_sweeps": [
             {
                 "timestamp": sweep.data.timestamp / 1e6,
-                "ego2global": _single(sweep.ego),
+                "ego2global": ego2global,
                 "lidar_points": {
                     "num_pts_feats": POINT_FEATURES,
                     "lidar_path": sweep.data.filename,
-                    "lidar2ego": _single(sweep.to_ego),
-                    "lidar2sensor": _single(invert_pose(sweep.to_lidar)),
+                    "lidar2ego": lidar2ego,
+                    "lidar2sensor": lidar2sensor,
                 },
                 "sample_data_token": sweep.data.token,
             }
-            for sweep in frame.sweeps
+            for sweep, ego2global, lidar2ego, lidar2sensor in zip(
+                sweeps,
+                _single([sweep.ego for sweep in sweeps]),
+                _single([sweep.to_ego for sweep in sweeps]),
+                _single([sweep.to_lidar for sweep in sweeps], back=True),
+                strict=True,
+            )
         ],
         "instances": [],
     }
@@ -176,67 +190,68 @@ def camera_instances(
     camera's frame, the centre, length, height, width, and the yaw about the
     axis that points down; ``velocity`` is along x and z.
     """
+    shown: dict[str, list[dict[str, Any]]] = {c: [] for c in frame.cameras}
+    cameras = list(frame.cameras.items())
     known = np.array([name in _LABEL for name in boxes.names], dtype=bool)
-    return {
-        channel: _shown(camera, boxes, known)
-        for channel, camera in frame.cameras.items()
-    }
-
-
-def _shown(
-    camera: SensorPose, boxes: FrameBoxes, known: np.ndarray
-) -> list[dict[str, Any]]:
-    to_camera = invert_pose(camera.ego @ camera.to_ego)
-    turn = to_camera[:3, :3]
-    center = boxes.center @ turn.T + to_camera[:3, 3]
-    rows = np.flatnonzero(known & (center[:, 2] > 0))
-    center, size = center[rows], boxes.size[rows]
-    rotation = turn @ boxes.rotation[rows]
-    intrinsic = _intrinsic(camera)
-    corners = box_corners(center, size, rotation)
+    if not cameras or not known.any():
+        return shown
+    to_camera = inverted(np.array([c.ego @ c.to_ego for _, c in cameras]))
+    matrices = np.array([intrinsic(camera) for _, camera in cameras])
+    size = np.array(
+        [
+            (c.data.width or _WIDTH, c.data.height or _HEIGHT)
+            for _, c in cameras
+        ]
+    )
+    turn = to_camera[:, :3, :3]
+    center = boxes.center @ turn.transpose(0, 2, 1) + to_camera[:, None, :3, 3]
+    camera, row = np.nonzero(known & (center[..., 2] > 0))
+    center, turn, matrices = (
+        center[camera, row],
+        turn[camera],
+        matrices[camera],
+    )
+    rotation = turn @ boxes.rotation[row]
+    corners = box_corners(center, boxes.size[row], rotation)
     ahead = corners[..., 2] > 0
     # the centre is ahead, so a corner is
-    one = corners[np.arange(len(rows)), ahead.argmax(axis=1)]
+    one = corners[np.arange(len(row)), ahead.argmax(axis=1)]
     bounds = project_boxes(
         np.where(ahead[..., None], corners, one[:, None]),
-        intrinsic,
-        camera.data.width or _IMAGE[0],
-        camera.data.height or _IMAGE[1],
+        matrices,
+        *size[camera].T,
         near=0.0,
     )
     seen = np.flatnonzero(~np.isnan(bounds[:, 0]))
-    if not len(seen):
-        return []
-    rows, center = rows[seen], center[seen]
-    columns = zip(
-        rows.tolist(),
-        bounds[seen].tolist(),
-        np.column_stack(
-            [
-                center,
-                size[seen][:, [1, 2, 0]],
-                -devkit_yaw(rotation[seen]),
-            ]
-        ).tolist(),
-        (_flat(boxes.velocity[rows]) @ turn.T)[:, [0, 2]].tolist(),
-        project_points(center, intrinsic).tolist(),
-        center[:, 2].tolist(),
-        strict=True,
+    cuboids = np.column_stack(
+        [center, boxes.size[row][:, [1, 2, 0]], -devkit_yaw(rotation)]
     )
-    return [
-        {
-            "bbox_label": _LABEL[boxes.names[row]],
-            "bbox_label_3d": _LABEL[boxes.names[row]],
-            "bbox": bound,
-            "bbox_3d_isvalid": True,
-            "bbox_3d": box,
-            "velocity": velocity,
-            "center_2d": pixel,
-            "depth": depth,
-            "attr_label": _attribute(boxes.attributes[row]),
-        }
-        for row, bound, box, velocity, pixel, depth in columns
-    ]
+    velocity = (turn @ _flat(boxes.velocity[row])[..., None])[:, [0, 2], 0]
+    pixels = project_points(center[:, None], matrices)[:, 0]
+    for at, source, bound, box, speed, pixel in zip(
+        camera[seen].tolist(),
+        row[seen].tolist(),
+        bounds[seen].tolist(),
+        cuboids[seen].tolist(),
+        velocity[seen].tolist(),
+        pixels[seen].tolist(),
+        strict=True,
+    ):
+        label = _LABEL[boxes.names[source]]
+        shown[cameras[at][0]].append(
+            {
+                "bbox_label": label,
+                "bbox_label_3d": label,
+                "bbox": bound,
+                "bbox_3d_isvalid": True,
+                "bbox_3d": box,
+                "velocity": speed,
+                "center_2d": pixel,
+                "depth": box[2],
+                "attr_label": _attribute(boxes.attributes[source]),
+            }
+        )
+    return shown
 
 
 def _attribute(names: tuple[str, ...]) -> int:
@@ -255,25 +270,33 @@ def legacy_entry(
             BEVFusion and others have kept: width before length, and the yaw
             turned by a right angle, clockwise
     """
+    start = prefix.rstrip("/") + "/"
+    cameras = frame.cameras
+    own = quaternions(np.array([frame.lidar.to_ego, frame.lidar.ego]))
     found: dict[str, Any] = {
-        "lidar_path": _path(prefix, frame.lidar),
+        "lidar_path": start + frame.lidar.data.filename,
+        "num_features": POINT_FEATURES,
         "token": frame.token,
-        "sweeps": [
-            _legacy_sensor(sweep, "lidar", prefix) for sweep in frame.sweeps
-        ],
+        "sweeps": described(
+            frame.sweeps, ["lidar"] * len(frame.sweeps), start
+        ),
         "cams": {
             channel: {
-                **_legacy_sensor(camera, channel, prefix),
+                **sensor,
                 # one name in mmdetection3d, the other in BEVFusion
-                "cam_intrinsic": _intrinsic(camera),
-                "camera_intrinsics": _intrinsic(camera),
+                "cam_intrinsic": intrinsic(camera),
+                "camera_intrinsics": intrinsic(camera),
             }
-            for channel, camera in frame.cameras.items()
+            for (channel, camera), sensor in zip(
+                cameras.items(),
+                described(cameras.values(), cameras, start),
+                strict=True,
+            )
         },
         "lidar2ego_translation": frame.lidar.to_ego[:3, 3].tolist(),
-        "lidar2ego_rotation": quaternion(frame.lidar.to_ego),
+        "lidar2ego_rotation": own[0],
         "ego2global_translation": frame.lidar.ego[:3, 3].tolist(),
-        "ego2global_rotation": quaternion(frame.lidar.ego),
+        "ego2global_rotation": own[1],
         "timestamp": frame.timestamp,
         "location": frame.location,
     }
@@ -294,40 +317,22 @@ def legacy_entry(
     return found
 
 
-def _legacy_sensor(
-    sensor: SensorPose, kind: str, prefix: str
-) -> dict[str, Any]:
-    return {
-        "data_path": _path(prefix, sensor),
-        "type": kind,
-        "sample_data_token": sensor.data.token,
-        "sensor2ego_translation": sensor.to_ego[:3, 3].tolist(),
-        "sensor2ego_rotation": quaternion(sensor.to_ego),
-        "ego2global_translation": sensor.ego[:3, 3].tolist(),
-        "ego2global_rotation": quaternion(sensor.ego),
-        "timestamp": sensor.data.timestamp,
-        "sensor2lidar_rotation": sensor.to_lidar[:3, :3].copy(),
-        "sensor2lidar_translation": sensor.to_lidar[:3, 3].copy(),
-    }
+def _single(
+    poses: list[np.ndarray], back: bool = False
+) -> list[list[list[float]]]:
+    """Returns poses in single precision, as the converter writes them.
 
-
-def _single(pose: np.ndarray) -> list[list[float]]:
-    """Returns a pose in single precision, as the converter writes it."""
-    found: list[list[float]] = pose.astype(np.float32).tolist()
+    Args:
+        poses: each (4, 4)
+        back (False): invert them
+    """
+    if not poses:
+        return []
+    stacked = inverted(np.array(poses)) if back else np.array(poses)
+    found: list[list[list[float]]] = stacked.astype(np.float32).tolist()
     return found
-
-
-def _intrinsic(camera: SensorPose) -> np.ndarray:
-    intrinsic = camera.data.calibration.intrinsic
-    # the tables' reader refuses cameras without one
-    assert intrinsic is not None
-    return intrinsic
 
 
 def _name(sensor: SensorPose) -> str:
     """File name; the folder is in the configuration (data_prefix)."""
     return PurePosixPath(sensor.data.filename).name
-
-
-def _path(prefix: str, sensor: SensorPose) -> str:
-    return f"{prefix.rstrip('/')}/{sensor.data.filename}"

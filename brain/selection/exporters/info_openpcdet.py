@@ -15,9 +15,9 @@ from raremine.brain.nuscenes.taxonomy import detection_class
 from raremine.brain.selection.exporters.info_frames import (
     FrameBoxes,
     InfoFrame,
-    SensorPose,
+    described,
     heading,
-    quaternion,
+    intrinsic,
 )
 
 _FRONT = "CAM_FRONT"
@@ -35,17 +35,19 @@ def entry(frame: InfoFrame, sweeps: int) -> dict[str, Any]:
     found: dict[str, Any] = {
         "lidar_path": frame.lidar.data.filename,
         "cam_front_path": "" if front is None else front.data.filename,
-        "cam_intrinsic": (
-            None if front is None else front.data.calibration.intrinsic
-        ),
+        "cam_intrinsic": (None if front is None else intrinsic(front)),
         "token": frame.token,
         "sweeps": _sweeps(frame, sweeps),
         "ref_from_car": invert_pose(frame.lidar.to_ego),
         "car_from_global": invert_pose(frame.lidar.ego),
         "timestamp": 1e-6 * frame.lidar.data.timestamp,
         "cams": {
-            channel: _camera(camera, channel)
-            for channel, camera in frame.cameras.items()
+            channel: {**sensor, "camera_intrinsics": intrinsic(camera)}
+            for (channel, camera), sensor in zip(
+                frame.cameras.items(),
+                described(frame.cameras.values(), frame.cameras),
+                strict=True,
+            )
         },
     }
     if frame.boxes is not None:
@@ -77,22 +79,6 @@ def _sweeps(frame: InfoFrame, count: int) -> list[dict[str, Any]]:
             }
         )
     return (found + found[-1:] * count)[:count]
-
-
-def _camera(camera: SensorPose, channel: str) -> dict[str, Any]:
-    return {
-        "data_path": camera.data.filename,
-        "type": channel,
-        "sample_data_token": camera.data.token,
-        "sensor2ego_translation": camera.to_ego[:3, 3].tolist(),
-        "sensor2ego_rotation": quaternion(camera.to_ego),
-        "ego2global_translation": camera.ego[:3, 3].tolist(),
-        "ego2global_rotation": quaternion(camera.ego),
-        "timestamp": camera.data.timestamp,
-        "sensor2lidar_rotation": camera.to_lidar[:3, :3].copy(),
-        "sensor2lidar_translation": camera.to_lidar[:3, 3].copy(),
-        "camera_intrinsics": camera.data.calibration.intrinsic,
-    }
 
 
 def _boxes(frame: InfoFrame, boxes: FrameBoxes) -> dict[str, Any]:

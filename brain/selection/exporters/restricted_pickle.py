@@ -142,8 +142,8 @@ class _FromBuffer(_StandIn):
     __slots__ = ()
 
     def __call__(self, raw: Any, kind: Any, shape: Any, order: Any) -> _Array:
-        if order not in ("C", "F"):
-            raise _RefusedError("an array of an unknown order")
+        if order not in ("C", "F") or type(raw) not in (bytes, bytearray):
+            raise _RefusedError("a malformed NumPy array")
         array: _Array = np.ndarray.__new__(_Array, (0,))
         array.__setstate__((1, shape, kind, order == "F", bytes(raw)))
         return array
