@@ -2,18 +2,15 @@
 
 Cosines decide about frames, so they must not depend on how a machine's
 linear algebra orders its sums. Embeddings are therefore rounded to whole
-numbers whose products and sums float32 holds exactly, in whatever order they
-are added: 4000 steps to a unit vector's length, which tells a cosine to
-about 0.0003 at 512 dimensions. Identical embeddings compare as 1.
+numbers whose products and sums float32 holds exactly, which tells a cosine
+to about 0.0003 at 512 dimensions. Equal embeddings have a cosine of 1.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-STEPS = 4000.0
-"""Whole numbers up to 2^24 are exact in float32; a sum of products is at
-most the product of the two lengths, here 4000 (plus rounding) squared."""
+from raremine.brain.strategies.k_center import on_grid, usable_rows
 
 BLOCK = 256
 """Frames that are compared by one matrix product."""
@@ -33,7 +30,9 @@ class NearDuplicates:
     """
 
     def __init__(self, embeddings: np.ndarray, max_similarity: float) -> None:
-        self._codes, self._has = _rounded(embeddings)
+        self._has = usable_rows(embeddings)
+        self._codes = np.zeros(embeddings.shape, dtype=np.float32)
+        self._codes[self._has] = on_grid(embeddings[self._has])
         self._norms = np.sqrt(
             np.einsum("ij,ij->i", self._codes, self._codes, dtype=np.float64)
         )
@@ -97,19 +96,3 @@ class NearDuplicates:
         limits = self._limit * np.outer(self._norms[rows], norms)
         self._near[rows] |= (products > limits).any(axis=1)
         self._compared[rows] = self._count
-
-
-def _rounded(embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns (f, d) float32 whole numbers and which rows have them."""
-    codes = np.zeros(embeddings.shape, dtype=np.float32)
-    has = np.zeros(len(embeddings), dtype=bool)
-    for start in range(0, len(embeddings), 4096):
-        part = np.asarray(embeddings[start : start + 4096], dtype=np.float64)
-        norm = np.sqrt(np.einsum("ij,ij->i", part, part))
-        good = np.isfinite(norm) & (norm > 0)
-        has[start : start + len(part)] = good
-        rows = np.flatnonzero(good)
-        codes[start + rows] = np.rint(
-            part[rows] * (STEPS / norm[rows])[:, None]
-        )
-    return codes, has
