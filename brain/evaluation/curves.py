@@ -99,6 +99,38 @@ def expected_random(truth: FrameTruth, scene: np.ndarray) -> Curves:
     )
 
 
+def chance_to_be_reached(
+    frames_seen: np.ndarray, f: int, taken: np.ndarray
+) -> np.ndarray:
+    """Returns the chance that random frames show a thing at least once.
+
+    1 - C(f - m, k) / C(f, k), the hypergeometric chance of not none.
+
+    Args:
+        frames_seen: (i,) number m of frames that show each thing
+        f: frames of the pool
+        taken: (p,) numbers k of frames that are taken
+
+    Returns:
+        (p, i) float64
+    """
+    from scipy.special import gammaln
+
+    k = np.asarray(taken, dtype=np.float64)[:, None]
+    distinct, which = np.unique(frames_seen, return_inverse=True)
+    m = distinct[None, :].astype(np.float64)
+    rest = f - m - k
+    # C(f - m, k) / C(f, k) = (f - m)! (f - k)! / (f! (f - m - k)!)
+    log = (
+        gammaln(f - m + 1)
+        + gammaln(f - k + 1)
+        - gammaln(f + 1)
+        - gammaln(np.maximum(rest, 0) + 1)
+    )
+    missed = np.where(rest >= 0, np.exp(np.minimum(log, 0)), 0.0)
+    return np.asarray((1 - missed)[:, which])
+
+
 def area(curve: np.ndarray, count: int) -> float:
     """Returns the mean of a curve over all budgets from 0 to ``count``.
 
@@ -140,22 +172,8 @@ def _reached(first: np.ndarray, f: int) -> np.ndarray:
 
 def _expected_reached(frames_seen: np.ndarray, f: int) -> np.ndarray:
     """Mean over things seen in m of f frames of their chance to be seen."""
-    from scipy.special import gammaln
-
     if not len(frames_seen):
         return np.full(f + 1, np.nan)
-    taken = np.arange(f + 1, dtype=np.float64)
-    total = np.zeros(f + 1)
-    for m, things in zip(
-        *np.unique(frames_seen, return_counts=True), strict=True
-    ):
-        rest = f - m - taken
-        # C(f - m, k) / C(f, k) = (f - m)! (f - k)! / (f! (f - m - k)!)
-        log = (
-            gammaln(f - m + 1)
-            + gammaln(f - taken + 1)
-            - gammaln(f + 1)
-            - gammaln(np.maximum(rest, 0) + 1)
-        )
-        total += things * (1 - np.where(rest >= 0, np.exp(log), 0.0))
-    return np.asarray(total / frames_seen.size)
+    counts, things = np.unique(frames_seen, return_counts=True)
+    chance = chance_to_be_reached(counts, f, np.arange(f + 1))
+    return np.asarray(chance @ things / len(frames_seen))

@@ -73,6 +73,7 @@ class FrameTruth:
         summary: counts and the filter, for the record
         seen_label: (m,) str, label id of the largest box of each sighting,
             None where the truth does not come from boxes
+        seen_area: (m,) float64, area of that box as a share of the image's
     """
 
     targets: tuple[str, ...]
@@ -82,6 +83,7 @@ class FrameTruth:
     instance_class: np.ndarray
     summary: dict[str, Any]
     seen_label: np.ndarray | None = None
+    seen_area: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.presence)
@@ -174,7 +176,8 @@ def frame_truth(
             token = f"box {boxes.label_id[box]}"
         key = (str(frames.scene[at]), token, of_class)
         of_box[box] = instances.setdefault(key, len(instances))
-    sightings, largest = _sightings(row, of_box, _area(boxes))
+    area = _area(boxes)
+    sightings, largest = _sightings(row, of_box, area)
     instance_class = _ints(of_class for *_, of_class in instances)
     return FrameTruth(
         targets=names,
@@ -200,6 +203,7 @@ def frame_truth(
             ),
         },
         seen_label=boxes.label_id[largest],
+        seen_area=area[largest],
     )
 
 

@@ -1,4 +1,4 @@
-"""The result of an evaluation: one tidy table, and curves to draw."""
+"""The result of an evaluation: tidy tables, and curves to draw."""
 
 from __future__ import annotations
 
@@ -12,31 +12,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from raremine.brain.errors import RaremineError
-from raremine.brain.evaluation.curves import ALL, Curves, area
-from raremine.brain.ranking import share_count
+from raremine.brain.evaluation.curves import ALL
+from raremine.brain.evaluation.object_scores import SCORE_COLUMNS
+from raremine.brain.evaluation.paired import PAIR_COLUMNS
+from raremine.brain.evaluation.rows import COLUMNS, METRICS
 
 if TYPE_CHECKING:
+    import fiftyone as fo
     import pandas as pd
 
-COLUMNS = ("strategy", "budget", "target", "metric", "mean", "std")
+__all__ = ["COLUMNS", "METRICS", "MiningReport"]
 
-METRICS = {
-    "frame_recall": "share of the frames with the target that were selected",
-    "instance_recall": "share of the target's instances seen in the selection",
-    "precision": "share of the selected frames that hold the target",
-    "frame_lift": "frame recall over that of a random selection, expected",
-    "instance_lift": "instance recall over that of a random selection",
-    "scene_coverage": "share of the scenes with a selected frame",
-    "frame_recall_area": "mean frame recall over all budgets up to this one",
-    "instance_recall_area": "mean instance recall over budgets up to this",
-}
-"""What each metric of the table means."""
-
-DRAWN_POINTS = 60
-"""Points of a curve that is kept to be drawn, over budgets from 0 to 1."""
-
-DIGITS = 5
-"""Decimals of these points."""
+MARK = 0.2
+"""Where selections are compared: the evaluated budget nearest to this."""
 
 
 @dataclass
@@ -46,36 +34,172 @@ class MiningReport:
     Attributes:
         rows: the table's rows, see ``table``
         curves: recall against budget, to draw: one entry per strategy,
-            target and metric with lists ``budget``, ``mean`` and ``std``
+            target and metric with lists ``budget``, ``mean``, ``std``,
+            ``low`` and ``high``
         meta: parameters, the pool and its ground truth
+        pairs: strategies in pairs, column by column, see ``compare``
+        objects: how well each object score ranks, see ``object_table``
+        overlap: ``strategies`` and ``jaccard``, see ``overlap_table``
+        signals: ``names`` and ``spearman``, see ``signal_table``
+        differences: strategy → other strategy → label ids of ground truth
+            that the first one's selection shows and the other's does not
     """
 
     rows: list[dict[str, Any]]
     curves: list[dict[str, Any]]
     meta: dict[str, Any] = field(default_factory=dict)
+    pairs: dict[str, list[Any]] = field(default_factory=dict)
+    objects: list[dict[str, Any]] = field(default_factory=list)
+    overlap: dict[str, Any] = field(default_factory=dict)
+    signals: dict[str, Any] = field(default_factory=dict)
+    differences: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
     @property
     def table(self) -> pd.DataFrame:
         """One row per strategy, budget, target and metric.
 
         ``target`` is a class name or "all"; ``mean`` and ``std`` are over
-        the seeds. Metrics are described in ``METRICS``. NaN = the class has
-        no ground truth in the pool.
+        the seeds; ``low`` and ``high`` are the 95 % interval of the mean
+        over resampled scenes. Metrics are described in ``METRICS``. NaN =
+        the class has no ground truth in the pool, or nothing tells.
         """
-        return _frame(self.rows)
+        return _frame(self.rows, COLUMNS)
 
     @property
     def curve_table(self) -> pd.DataFrame:
         """Recall at many budgets, to draw; columns as in ``table``."""
-        return _frame(
-            [
-                {**curve, "budget": budget, "mean": mean, "std": std}
-                for curve in self.curves
-                for budget, mean, std in zip(
-                    curve["budget"], curve["mean"], curve["std"], strict=True
-                )
+        drawn = ("budget", "mean", "std", "low", "high")
+        rows = []
+        for curve in self.curves:
+            n = len(curve["budget"])
+            columns = [curve.get(name, [math.nan] * n) for name in drawn]
+            rows += [
+                {**curve, **dict(zip(drawn, values, strict=True))}
+                for values in zip(*columns, strict=True)
             ]
-        )
+        return _frame(rows, COLUMNS)
+
+    @property
+    def pair_table(self) -> pd.DataFrame:
+        """One row per pair of strategies, budget, target and metric.
+
+        See :func:`raremine.brain.evaluation.paired.compare_pairs`.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self.pairs, columns=list(PAIR_COLUMNS))
+
+    @property
+    def object_table(self) -> pd.DataFrame:
+        """One row per field, score, truth and kind of objects.
+
+        See :func:`raremine.brain.evaluation.object_scores.score_rows`.
+        """
+        return _frame(self.objects, ("field", *SCORE_COLUMNS))
+
+    @property
+    def overlap_table(self) -> pd.DataFrame:
+        """Jaccard index of the strategies' selections at ``mark``.
+
+        See :func:`raremine.brain.evaluation.agreement.overlap`.
+        """
+        return _square(self.overlap, "strategies", "jaccard")
+
+    @property
+    def signal_table(self) -> pd.DataFrame:
+        """Spearman's correlation of the frames' signals."""
+        return _square(self.signals, "names", "spearman")
+
+    @property
+    def mark(self) -> float:
+        """The budget at which selections are compared."""
+        return nearest_budget(self.meta["budgets"])
+
+    def compare(
+        self,
+        a: str,
+        b: str,
+        metric: str = "frame_recall_area",
+        target: str = ALL,
+        budget: float | None = None,
+    ) -> dict[str, Any]:
+        """Returns how much better one strategy is than another.
+
+        Args:
+            a: a strategy
+            b: another one
+            metric ("frame_recall_area"): or "frame_recall",
+                "instance_recall", "instance_recall_area"
+            target ("all"): a class name or "all"
+            budget (None): one that was evaluated; None = the largest
+
+        Returns:
+            dict with ``difference`` (mean of a minus b), its interval
+            ``low`` to ``high`` over resampled scenes, ``better_scenes`` and
+            ``better_seeds``: in which share of them a is better, and ``std``
+            of the difference over seeds
+
+        Raises:
+            RaremineError: if these were not compared
+        """
+        table = self.pair_table
+        budget = max(self.meta["budgets"]) if budget is None else budget
+        rows = table[
+            (table.metric == metric)
+            & (table.target == target)
+            & np.isclose(table.budget, budget)
+        ]
+        straight = rows[(rows.a == a) & (rows.b == b)]
+        turned = rows[(rows.a == b) & (rows.b == a)]
+        if len(straight):
+            return {**straight.iloc[0].to_dict()}
+        if not len(turned):
+            raise RaremineError(
+                f"{metric} of '{a}' and '{b}' at budget {budget} for "
+                f"'{target}' was not compared; there are the strategies "
+                f"{', '.join(self.meta.get('strategies', ()))}."
+            )
+        row = turned.iloc[0].to_dict()
+        return {
+            **row,
+            "a": a,
+            "b": b,
+            "difference": -row["difference"],
+            "low": -row["high"],
+            "high": -row["low"],
+            "better_scenes": 1 - row["better_scenes"],
+            "better_seeds": 1 - row["better_seeds"],
+        }
+
+    def cell(
+        self,
+        strategy: str,
+        metric: str,
+        target: str = ALL,
+        budget: float | None = None,
+    ) -> dict[str, float] | None:
+        """Returns ``mean``, ``std``, ``low`` and ``high`` of one cell.
+
+        Args:
+            strategy: its name
+            metric: one of ``METRICS``
+            target ("all"): a class name or "all"
+            budget (None): one that was evaluated; None = ``mark``
+
+        Returns:
+            None if it was not evaluated
+        """
+        at = self.mark if budget is None else budget
+        wanted = {"strategy": strategy, "target": target, "metric": metric}
+        for row in self.rows:
+            if math.isclose(row["budget"], at) and all(
+                row[k] == v for k, v in wanted.items()
+            ):
+                return {
+                    name: float(row.get(name, math.nan))
+                    for name in ("mean", "std", "low", "high")
+                }
+        return None
 
     def recall(
         self,
@@ -95,12 +219,9 @@ class MiningReport:
         Raises:
             RaremineError: if it was not evaluated
         """
-        wanted = {"strategy": strategy, "target": target, "metric": metric}
-        for row in self.rows:
-            if math.isclose(row["budget"], budget) and all(
-                row[k] == v for k, v in wanted.items()
-            ):
-                return float(row["mean"])
+        found = self.cell(strategy, metric, target, budget)
+        if found is not None:
+            return found["mean"]
         have = {
             k: sorted({str(row[k]) for row in self.rows})
             for k in ("strategy", "budget", "target", "metric")
@@ -116,15 +237,25 @@ class MiningReport:
             "meta": self.meta,
             "table": _no_nan(self.rows),
             "curves": _no_nan(self.curves),
+            "pairs": _no_nan(self.pairs),
+            "objects": _no_nan(self.objects),
+            "overlap": _no_nan(self.overlap),
+            "signals": _no_nan(self.signals),
+            "differences": self.differences,
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> MiningReport:
-        """Rebuilds a report from ``to_dict``."""
+        """Rebuilds a report from ``to_dict``, also of earlier versions."""
         return cls(
             _with_nan(data["table"]),
             _with_nan(data["curves"]),
             dict(data["meta"]),
+            _with_nan(data.get("pairs", {})),
+            _with_nan(data.get("objects", [])),
+            _with_nan(data.get("overlap", {})),
+            _with_nan(data.get("signals", {})),
+            data.get("differences", {}),
         )
 
     def to_json(self, path: str | Path | None = None) -> str:
@@ -134,97 +265,63 @@ class MiningReport:
             Path(path).write_text(text + "\n", encoding="utf-8")
         return text
 
+    def to_html(
+        self,
+        path: str | Path,
+        dataset: fo.Dataset | None = None,
+        *,
+        compare: Sequence[tuple[str, str]] | None = None,
+        title: str | None = None,
+    ) -> Path:
+        """Writes the report as one HTML page that needs no other file.
 
-def summarise(
-    strategy: str,
-    runs: Sequence[Curves],
-    expected: Curves,
-    budgets: Sequence[float],
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Turns a strategy's curves, one per seed, into rows.
+        Args:
+            path: the file to write, replaced if it exists
+            dataset (None): the dataset, to cut examples from its images
+            compare (None): pairs of strategies: examples that the first one
+                found and the second one missed; None = ours against random,
+                against the best baseline, and the other way round
+            title (None): the heading; None = the dataset's name
 
-    Args:
-        strategy: its name
-        runs: its curves, one for each seed
-        expected: the exact average of random selection
-        budgets: shares of the frames
+        Returns:
+            the path
 
-    Returns:
-        rows of the table, and rows of the curves to draw
-    """
-    f = len(runs[0].scene_coverage) - 1
-    largest = max(budgets)
-    rows: list[dict[str, Any]] = []
+        Raises:
+            RaremineError: if the file cannot be written or there is no such
+                strategy
+        """
+        from raremine.brain.report.evaluation_page import write_page
 
-    def add(
-        budget: float,
-        target: str,
-        metric: str,
-        values: Sequence[float] | np.ndarray,
-    ) -> None:
-        mean, std = _mean_and_std(np.asarray(values)[:, None])
-        cells = (
-            strategy,
-            float(budget),
-            target,
-            metric,
-            float(mean[0]),
-            float(std[0]),
-        )
-        rows.append(dict(zip(COLUMNS, cells, strict=True)))
-
-    curves: list[dict[str, Any]] = []
-    shares = np.unique([*budgets, *np.linspace(0, 1, DRAWN_POINTS + 1)])
-    drawn = [share_count(share, f) for share in shares]
-    for kind in ("frame", "instance"):
-        recalls = [getattr(run, f"{kind}_recall") for run in runs]
-        random = getattr(expected, f"{kind}_recall")
-        for target in recalls[0]:
-            of_target = np.stack([r[target] for r in recalls])
-            for budget in budgets:
-                k = share_count(budget, f)
-                add(budget, target, f"{kind}_recall", of_target[:, k])
-                lift = (
-                    of_target[:, k] / random[target][k]
-                    if random[target][k]
-                    else np.full(len(runs), np.nan)
-                )
-                add(budget, target, f"{kind}_lift", lift)
-            areas = [area(c, share_count(largest, f)) for c in of_target]
-            add(largest, target, f"{kind}_recall_area", areas)
-            mean, std = _mean_and_std(of_target[:, drawn])
-            curves.append(
-                {
-                    "strategy": strategy,
-                    "target": target,
-                    "metric": f"{kind}_recall",
-                    "budget": shares.round(DIGITS).tolist(),
-                    "mean": mean.round(DIGITS).tolist(),
-                    "std": std.round(DIGITS).tolist(),
-                }
-            )
-    for budget in budgets:
-        k = share_count(budget, f)
-        for target in runs[0].precision:
-            values = [run.precision[target][k] for run in runs]
-            add(budget, target, "precision", values)
-        values = [run.scene_coverage[k] for run in runs]
-        add(budget, ALL, "scene_coverage", values)
-    return rows, curves
+        return write_page(self, path, dataset, compare=compare, title=title)
 
 
-def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+def nearest_budget(budgets: Sequence[float]) -> float:
+    """Returns the evaluated budget nearest to a fifth of the frames."""
+    values = np.asarray(budgets, dtype=np.float64)
+    return float(values[np.argmin(np.abs(values - MARK))])
+
+
+def _frame(
+    rows: list[dict[str, Any]], columns: Sequence[str]
+) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(columns))
 
 
-def _mean_and_std(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and sample standard deviation over the rows (seeds)."""
-    if len(values) > 1:
-        return values.mean(axis=0), values.std(axis=0, ddof=1)
-    # the spread of a single seed is unknown, not zero
-    return values[0], np.full(values.shape[1], math.nan)
+def _square(
+    data: Mapping[str, Any], names: str, values: str
+) -> pd.DataFrame:
+    import pandas as pd
+
+    labels = data.get(names, [])
+    return pd.DataFrame(
+        np.asarray(data.get(values, []), dtype=np.float64).reshape(
+            len(labels), len(labels)
+        ),
+        index=labels,
+        columns=labels,
+    )
 
 
 def _no_nan(value: Any) -> Any:

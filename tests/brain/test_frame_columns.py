@@ -181,4 +181,4 @@ def test_strategies_of_vectors_and_of_another_field(tmp_path: Path) -> None:
         *("core_set", "core_set_fast", "uniqueness", "paper")
     }
     with pytest.raises(MissingStageError, match=r"ranks by paper\.mining"):
-        evaluate_mining(dataset, ["paper"], [0.5])
+        evaluate_mining(dataset, ["paper"], [0.5], also={})

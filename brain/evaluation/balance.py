@@ -1,0 +1,28 @@
+"""How evenly a selection shows the target classes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def class_divergence(counts: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Returns the Kullback-Leibler divergence of class counts to uniform.
+
+    Σ p ln(p C) with the shares p of C classes: 0 where all classes come
+    equally often, ln C where only one comes. In nats.
+
+    Args:
+        counts: non-negative, one entry a class along ``axis``
+        axis (-1): of the classes
+
+    Returns:
+        ``counts`` without that axis, NaN where nothing was counted
+    """
+    counts = np.moveaxis(np.asarray(counts, dtype=np.float64), axis, -1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = counts / counts.sum(axis=-1, keepdims=True)
+        log = np.log(share * counts.shape[-1])
+        # p ln p goes to 0 with p
+        terms = np.where(share == 0, 0.0, share * log)
+    # rounding may leave a little below 0
+    return np.asarray(np.maximum(terms.sum(axis=-1), 0.0))
