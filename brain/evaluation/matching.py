@@ -100,8 +100,9 @@ def overlapping_pairs(
     )
     true_code, code = code[: len(true_image)], code[len(true_image) :]
     by_image = np.argsort(true_code, kind="stable")
-    first = np.searchsorted(true_code[by_image], code, "left")
-    count = np.searchsorted(true_code[by_image], code, "right") - first
+    sorted_code = true_code[by_image]
+    first = np.asarray(np.searchsorted(sorted_code, code, "left"))
+    count = np.searchsorted(sorted_code, code, "right") - first
     boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
     true_boxes = np.asarray(true_boxes, dtype=np.float64).reshape(-1, 4)
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []

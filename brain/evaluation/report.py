@@ -301,17 +301,13 @@ def nearest_budget(budgets: Sequence[float]) -> float:
     return float(values[np.argmin(np.abs(values - MARK))])
 
 
-def _frame(
-    rows: list[dict[str, Any]], columns: Sequence[str]
-) -> pd.DataFrame:
+def _frame(rows: list[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame(rows, columns=list(columns))
 
 
-def _square(
-    data: Mapping[str, Any], names: str, values: str
-) -> pd.DataFrame:
+def _square(data: Mapping[str, Any], names: str, values: str) -> pd.DataFrame:
     import pandas as pd
 
     labels = data.get(names, [])

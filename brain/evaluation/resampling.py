@@ -119,9 +119,7 @@ def prepare(truth: FrameTruth, scene: np.ndarray, shares: np.ndarray) -> Finds:
         where = scene_of_instance[members]
         total.append(np.bincount(where, minlength=scenes))
         expected.append(
-            np.stack(
-                [np.bincount(where, c[members], scenes) for c in chance]
-            )
+            np.stack([np.bincount(where, c[members], scenes) for c in chance])
         )
     kinds.append((SCENE, ALL))
     total.append(np.ones(scenes))

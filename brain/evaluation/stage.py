@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import fiftyone as fo
 import numpy as np
@@ -153,9 +152,7 @@ def evaluate_mining(
     )
     boxes = _in_pool(boxes, tokens)
     for name in named.values():
-        objects = _in_pool(
-            read_objects(dataset, name, OBJECT_COLUMNS), tokens
-        )
+        objects = _in_pool(read_objects(dataset, name, OBJECT_COLUMNS), tokens)
         shown = object_truth(
             objects, boxes, truth.targets, filters, min_iou=min_iou
         )
@@ -272,9 +269,7 @@ def read_pool(
     frames = frames.take(rows).sorted()
     if EMBEDDING not in frames.columns:
         notes = [*notes, *_add_embedding(dataset, frames, field, embeddings)]
-    return Pool(
-        frames, _choose(frames, strategies, also or {}), list(notes)
-    )
+    return Pool(frames, _choose(frames, strategies, also or {}), list(notes))
 
 
 def _add_embedding(
