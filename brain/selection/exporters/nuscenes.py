@@ -39,8 +39,9 @@ from raremine.brain.selection.exporters.nuscenes_source import (
 from raremine.brain.selection.exporters.nuscenes_tables import (
     File,
     Output,
+    data_files,
     label_rows,
-    media_files,
+    other_files,
     write_tables,
 )
 from raremine.brain.selection.exporters.tokens import write_json
@@ -64,7 +65,7 @@ class NuscenesExporter:
         self,
         job: ExportJob,
         *,
-        media: str = "symlink",
+        media: str = "folders",
         sweeps: bool | int = True,
         evaluation: bool = True,
         max_gap: float | None = None,
@@ -86,17 +87,21 @@ class NuscenesExporter:
             total = cut.table_bytes(source.folder)
             if media == "none":
                 return total
-            files = media_files(source, cut.data)
-            files += companions(source.dataroot, cut.scenes())
-            check_names(files, source.reserved())
             bring = Media(source.dataroot, job.folder, media, follow_links)
+            files = other_files(source, cut.data)
+            files += companions(source.dataroot, cut.scenes())
+            if media == "copy":
+                files += data_files(source, cut.data)
+            elif media != "folders":
+                total += len(cut.data.row) * bring.link_size()
+            check_names(files, source.reserved())
             return total + bring.size(files)
 
     def write(
         self,
         job: ExportJob,
         *,
-        media: str = "symlink",
+        media: str = "folders",
         sweeps: bool | int = True,
         evaluation: bool = True,
         max_gap: float | None = None,
@@ -110,9 +115,9 @@ class NuscenesExporter:
 
         Args:
             job: the export
-            media ("symlink"): how files come into it: "symlink" (to the
-                absolute path in the source), "hardlink", "copy" or "none"
-                (tables only)
+            media ("folders"): how files come into it: "folders" (symbolic
+                links to the source's media folders), "symlink" (one to each
+                file), "hardlink", "copy" or "none" (tables only)
             sweeps (True): for each chosen keyframe, keep the sensor data
                 that the tables assign to it and this many LiDAR and radar
                 clouds before its own, True = 10; False or 0 = keyframes only
@@ -143,15 +148,12 @@ class NuscenesExporter:
         with collection_paused():
             cut = _read(job, source, wanted)
             output = _write_tables(job, source, cut)
-            files = [
-                *output.files,
-                *companions(source.dataroot, cut.scenes()),
-            ]
-            check_names(files, source.reserved())
+            check_names(output.files, source.reserved())
             if media != "none":
-                label = "Bringing files"
-                with Progress(len(files), label, job.progress) as progress:
-                    bring.place(files, progress.add)
+                label, total = "Bringing files", len(output.files)
+                with Progress(total, label, job.progress) as progress:
+                    bring.place(output.files, progress.add)
+                bring.bring_companions(cut.scenes())
                 for name in filter(source.has, LABELS):
                     output.rows[name] = _bring_labels(source, name, cut, bring)
         raise_fatal(source.folder, cut.problems)
@@ -310,7 +312,7 @@ def _notes(
             f"the version folder beside the one in {source.dataroot}, under "
             "a name of its own. Tables of LiDAR labels are left out."
         )
-    if bring.way == "symlink":
+    if bring.way in ("folders", "symlink"):
         yield (
             f"The media are links into {source.dataroot}, which has to stay "
             "where it is."

@@ -13,15 +13,23 @@ import posixpath
 import re
 import shutil
 import stat
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from raremine.brain.errors import DatarootError, RaremineError
+from raremine.brain.selection.exporters.nuscenes_source import LABELS
 from raremine.brain.selection.exporters.nuscenes_tables import File
 
-WAYS = ("symlink", "hardlink", "copy", "none")
-"""How media come into an export."""
+WAYS = ("folders", "symlink", "hardlink", "copy", "none")
+"""How media come into an export: a symbolic link to each media folder of the
+source, to each file, hard links, copies, or not at all."""
 
 _BLOCK = 4096
 _ENTRY = 512
@@ -81,6 +89,145 @@ def _stays_inside(name: str, reserved: Collection[str]) -> bool:
     )
 
 
+@dataclass
+class Media:
+    """Brings files from a dataroot into an export.
+
+    Attributes:
+        dataroot: the source
+        folder: the export, as long as it is being written
+        way: one of ``WAYS``
+        follow_links: whether to hard-link and copy files to which symbolic
+            links lead that lie outside of the dataroot
+        missing: files that do not exist; no link to them is made
+        placed: number of files that the export's tables name and it has
+    """
+
+    dataroot: Path
+    folder: Path
+    way: str
+    follow_links: bool = False
+    missing: list[File] = field(default_factory=list)
+    placed: int = 0
+
+    def place(
+        self,
+        files: Iterable[File],
+        tell: Callable[[int], None] | None = None,
+    ) -> None:
+        """Brings files, each once.
+
+        Args:
+            files: with names that ``check_names`` has let through
+            tell (None): called with numbers of files that are done
+
+        Raises:
+            DatarootError: if a file is not to be read
+            RaremineError: if the file system does not allow it
+        """
+        for folder, names in _by_folder(files).items():
+            present = set(_listing(self.dataroot / folder, names))
+            self.missing += [f for b, f in names.items() if b not in present]
+            here = {b: f for b, f in names.items() if b in present}
+            top = folder.partition("/")[0]
+            # the devkit counts the files in the folders of labels
+            if self.way == "folders" and top not in LABELS:
+                self._link_folder(top)
+            else:
+                self._place_each(folder, here)
+            self.placed += len(here)
+            if tell is not None:
+                tell(len(names))
+
+    def bring_companions(self, scenes: Collection[str]) -> None:
+        """Brings what no table names but code for nuScenes looks for.
+
+        Args:
+            scenes: names of the scenes that stay
+        """
+        if self.way == "folders":
+            for top in ("maps", _CAN_BUS):
+                self._link_folder(top)
+            return
+        others = list(companions(self.dataroot, scenes))
+        for folder, names in _by_folder(others).items():
+            self._place_each(folder, names)
+
+    def size(self, files: Iterable[File]) -> int:
+        """Returns the bytes that files will take on disk, at most."""
+        total = 0
+        for folder, names in _by_folder(files).items():
+            total += len(names) * self.link_size()
+            if self.way == "copy":
+                for base in _listing(self.dataroot / folder, names):
+                    size = (self.dataroot / folder / base).stat().st_size
+                    total += -(-size // _BLOCK) * _BLOCK
+        return total
+
+    def link_size(self) -> int:
+        """Returns the bytes that one more file takes without its content."""
+        # file systems keep the target of a link, if long, in a block
+        linked = self.way in ("folders", "symlink")
+        return _ENTRY + _BLOCK if linked else _ENTRY
+
+    def _link_folder(self, top: str) -> None:
+        source, target = self.dataroot / top, self.folder / top
+        if source.is_dir() and not target.is_symlink():
+            target.symlink_to(source, target_is_directory=True)
+
+    def _place_each(self, folder: str, files: Mapping[str, File]) -> None:
+        """Brings files of one folder that are known to be there."""
+        source = str(self.dataroot / folder)
+        real = os.path.realpath(source)
+        root = os.path.realpath(self.dataroot)
+        goal = str(self.folder)
+        made: set[str] = set()
+        for base, file in files.items():
+            parent = file.target.rpartition("/")[0]
+            if parent not in made:
+                (self.folder / parent).mkdir(parents=True, exist_ok=True)
+                made.add(parent)
+            target = f"{goal}/{file.target}"
+            if self.way in ("folders", "symlink"):
+                # of hundreds of thousands: paths as objects take as long as
+                # the links
+                os.symlink(f"{source}/{base}", target)  # noqa: PTH211
+            else:
+                path = self._allowed(file, f"{real}/{base}", root)
+                self._bring(path, target)
+
+    def _bring(self, source: str, target: str) -> None:
+        try:
+            if self.way == "hardlink":
+                os.link(source, target, follow_symlinks=False)
+            else:
+                _copy(source, target)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise
+            raise RaremineError(_refused(self.way, source, error)) from error
+
+    def _allowed(self, file: File, source: str, root: str) -> str:
+        """Returns where a file really lies, if it may be read there.
+
+        Args:
+            file: what is asked for
+            source: the file, in a folder without symbolic links
+            root: the dataroot, without symbolic links
+        """
+        real = source
+        if Path(source).is_symlink():
+            real = os.path.realpath(source)
+        if self.follow_links or os.path.commonpath([real, root]) == root:
+            return real
+        raise DatarootError(
+            f"{self.dataroot / file.source} ({file.table} {file.token!r}) "
+            f"is, or lies in, a symbolic link to {real}, outside the "
+            "dataroot. Pass follow_links=True if you keep the media there, "
+            'or media="folders".'
+        )
+
+
 def companions(dataroot: Path, scenes: Collection[str]) -> Iterator[File]:
     """Yields files that no table names but code for nuScenes looks for.
 
@@ -100,135 +247,27 @@ def companions(dataroot: Path, scenes: Collection[str]) -> Iterator[File]:
             yield File(path, path, _CAN_BUS, name)
 
 
-@dataclass
-class Media:
-    """Brings files from a dataroot into an export.
-
-    Attributes:
-        dataroot: the source
-        folder: the export, as long as it is being written
-        way: one of ``WAYS``
-        follow_links: whether to hard-link and copy files to which symbolic
-            links lead that lie outside of the dataroot
-        missing: files that do not exist, in the order in which they were
-            asked for; links to them are not made
-        placed: number of files in the export
-    """
-
-    dataroot: Path
-    folder: Path
-    way: str
-    follow_links: bool = False
-    missing: list[File] = field(default_factory=list)
-    placed: int = 0
-
-    def place(
-        self,
-        files: Iterable[File],
-        tell: Callable[[], None] | None = None,
-    ) -> None:
-        """Brings files, each once.
-
-        Args:
-            files: with names that ``check_names`` has let through
-            tell (None): called for each file that there is
-
-        Raises:
-            DatarootError: if a file is not to be read
-            RaremineError: if the file system does not allow it
-        """
-        for folder, names in _by_folder(files).items():
-            source = self.dataroot / folder
-            present = set(_listing(source, names))
-            self.missing += [f for b, f in names.items() if b not in present]
-            real = os.path.realpath(source)
-            made: set[str] = set()
-            for base, file in names.items():
-                if base not in present:
-                    continue
-                target = self.folder / file.target
-                parent = str(target.parent)
-                if parent not in made:
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    made.add(parent)
-                if self.way == "symlink":
-                    target.symlink_to(source / base)
-                else:
-                    self._bring(file, Path(real, base), target)
-                self.placed += 1
-                if tell is not None:
-                    tell()
-
-    def size(self, files: Iterable[File]) -> int:
-        """Returns the bytes that files will take on disk, at most."""
-        if self.way == "none":
-            return 0
-        total = 0
-        for folder, names in _by_folder(files).items():
-            total += len(names) * _ENTRY
-            if self.way == "symlink":
-                # file systems keep a long target in a block of its own
-                total += len(names) * _BLOCK
-            if self.way == "copy":
-                for base in _listing(self.dataroot / folder, names):
-                    size = (self.dataroot / folder / base).stat().st_size
-                    total += -(-size // _BLOCK) * _BLOCK
-        return total
-
-    def _bring(self, file: File, source: Path, target: Path) -> None:
-        real = self._allowed(file, source)
-        try:
-            if self.way == "hardlink":
-                os.link(real, target, follow_symlinks=False)
-            else:
-                _copy(real, target)
-        except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise
-            raise RaremineError(_refused(self.way, real, error)) from error
-
-    def _allowed(self, file: File, source: Path) -> Path:
-        """Returns where a file really lies, if it may be read there.
-
-        Args:
-            file: what is asked for
-            source: the file, in a folder without symbolic links
-        """
-        real = source
-        if source.is_symlink():
-            real = Path(os.path.realpath(source))
-        root = os.path.realpath(self.dataroot)
-        if self.follow_links or os.path.commonpath([real, root]) == root:
-            return real
-        raise DatarootError(
-            f"{self.dataroot / file.source} ({file.table} {file.token!r}) "
-            f"is, or lies in, a symbolic link to {real}, outside the "
-            "dataroot. Pass follow_links=True if you keep the media there, "
-            'or media="symlink".'
-        )
-
-
-def _refused(way: str, source: Path, error: OSError) -> str:
+def _refused(way: str, source: str, error: OSError) -> str:
     if way == "hardlink":
         return (
             f"{source} cannot be hard-linked into the export "
             f"({error.strerror}): both must lie on one file system, and the "
-            'file must be yours. Choose media="symlink" or "copy".'
+            'file must be yours. Choose media="folders" or "copy".'
         )
     return (
         f"{source} cannot be copied into the export ({error.strerror}); make "
-        'it readable, or choose media="symlink".'
+        'it readable, or choose media="folders".'
     )
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: str, target: str) -> None:
     """Copies a regular file; what it is is asked of what was opened."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)
     flags |= getattr(os, "O_NONBLOCK", 0)
     with open(os.open(source, flags), "rb") as file:  # noqa: PTH123
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "it is no regular file")
-        with target.open("xb") as copy:
+        with Path(target).open("xb") as copy:
             shutil.copyfileobj(file, copy, 1 << 20)
 
 

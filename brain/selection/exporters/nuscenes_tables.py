@@ -305,19 +305,20 @@ def _instance_changes(boxes: KeptBoxes) -> _Change:
     return lambda row: values.pop(str(row.get("token")), None)
 
 
-def media_files(source: Source, data: KeptData) -> list[File]:
-    """Returns the files of sensor data, label tables and maps, at most.
-
-    Args:
-        source: the dataroot
-        data: the sensor data that stay
-    """
-    problems = Problems()
-    table = RawTable(source.folder, "sample_data", problems)
+def data_files(source: Source, data: KeptData) -> list[File]:
+    """Returns the files of the sensor data that stay."""
+    table = RawTable(source.folder, "sample_data", Problems())
     files = []
     for at, raw in rows_at(table, data.row):
-        name = parsed(raw)["filename"]
+        name = parsed_as(_Refers, raw).filename
         files.append(File(name, name, table.name, data.token[at]))
+    return files
+
+
+def other_files(source: Source, data: KeptData) -> list[File]:
+    """Returns the files of labels and, at most, of maps."""
+    problems = Problems()
+    files = []
     for name in filter(source.has, LABELS):
         rows = label_rows(source, name, data, problems)
         files += [file for _, file in rows]

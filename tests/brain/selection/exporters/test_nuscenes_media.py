@@ -45,9 +45,50 @@ def test_ways_to_bring_files(drive: Drive, tmp_path: Path, way: str) -> None:
     assert file.samefile(source) == (way != "copy")
     assert file.read_bytes() == source.read_bytes()
     named = {p for p in below(final) if not p.startswith(VERSION)}
-    assert out.facts["media"]["files"] == len(named)
+    others = {p for p in named if p.startswith(("can_bus", "maps/exp"))}
+    assert others == {
+        "maps/expansion/boston-seaport.json",
+        "can_bus/scene-0061_pose.json",
+        "can_bus/scene-0103_pose.json",
+    }
+    assert out.facts["media"]["files"] == len(named - others)
     assert not {p for p in named if "/d2-" in p or "scene-0553" in p}
     assert below(drive.path) == before
+
+
+def test_links_to_folders(drive: Drive, tmp_path: Path) -> None:
+    drive.write()
+    before = below(drive.path)
+    staging = tmp_path / "staging"
+    files = export(drive, ["s0-2"], staging).facts["media"]["files"]
+    final = staging.rename(tmp_path / "final")
+    walk(final, VERSION)
+    links = {p.name for p in final.iterdir() if p.is_symlink()}
+    assert links == {"samples", "sweeps", "maps", "can_bus"}
+    assert (final / CLOUD).samefile(drive.path / CLOUD)
+    # the devkit counts these
+    labels = list((final / "lidarseg" / VERSION).iterdir())
+    assert len(labels) == 9 and all(p.is_symlink() for p in labels)
+    each = export(drive, ["s0-2"], tmp_path / "each", media="symlink")
+    assert files == each.facts["media"]["files"]
+    assert below(drive.path) == before
+
+
+def test_nothing_is_written_through_a_linked_folder(
+    drive: Drive, tmp_path: Path
+) -> None:
+    """Neither when sensor data are kept among labels."""
+    row = drive.row("sample_data", "d0-LIDAR_TOP-20")
+    row["filename"] = f"lidarseg/{VERSION}/cloud.bin"
+    drive.files[row["filename"]] = b"cloud"
+    drive.write()
+    before = below(drive.path)
+    folders = set(drive.path.rglob("*"))
+    out = export(drive, ["s0-2"], tmp_path / "out", version="mine").main
+    assert (out / row["filename"]).read_bytes() == b"cloud"
+    assert len(list((out / "lidarseg" / "mine").iterdir())) == 9
+    assert below(drive.path) == before
+    assert set(drive.path.rglob("*")) == folders
 
 
 def test_an_export_of_an_export(drive: Drive, tmp_path: Path) -> None:
@@ -98,7 +139,7 @@ def test_tables_alone(drive: Drive, tmp_path: Path) -> None:
         f"./{VERSION}/attribute.json",
     ],
 )
-@pytest.mark.parametrize("way", ["symlink", "copy", "none"])
+@pytest.mark.parametrize("way", ["folders", "symlink", "copy", "none"])
 def test_names_that_lead_out_are_refused(
     drive: Drive, tmp_path: Path, name: str, way: str
 ) -> None:
@@ -145,7 +186,9 @@ def test_links_out_of_the_dataroot_are_not_copied(
     options: dict[str, Any] = {"media": way, "follow_links": True}
     walk(export(drive, ["s0-2"], tmp_path / "yes", **options).main, VERSION)
     # nothing is read for a link
-    walk(export(drive, ["s0-2"], tmp_path / "link").main, VERSION)
+    for linked in ("folders", "symlink"):
+        out = export(drive, ["s0-2"], tmp_path / linked, media=linked)
+        walk(out.main, VERSION)
 
 
 def test_a_linked_dataroot(drive: Drive, tmp_path: Path) -> None:
@@ -169,7 +212,7 @@ def test_what_is_no_regular_file_is_not_linked(
     drive.write()
     cloud = drive.path / CLOUD
     cloud.unlink()
-    cloud.mkdir()
+    (cloud / "inside").mkdir(parents=True)
     radar = drive.path / "samples/RADAR_FRONT/d0-RADAR_FRONT-14.pcd"
     radar.unlink()
     os.mkfifo(radar)
@@ -179,8 +222,9 @@ def test_what_is_no_regular_file_is_not_linked(
         assert not (out.main / CLOUD).exists()
 
 
+@pytest.mark.parametrize("way", ["folders", "symlink", "copy"])
 def test_absent_files_are_told_and_stop_nothing(
-    drive: Drive, tmp_path: Path
+    drive: Drive, tmp_path: Path, way: str
 ) -> None:
     drive.write()
     (drive.path / CLOUD).unlink()
@@ -190,7 +234,7 @@ def test_absent_files_are_told_and_stop_nothing(
     # the devkit counts label files
     label = drive.path / "lidarseg" / VERSION / "d0-LIDAR_TOP-20_lidarseg.bin"
     label.unlink()
-    out = export(drive, ["s0-2"], tmp_path / "out")
+    out = export(drive, ["s0-2"], tmp_path / "out", media=way)
     nusc = walk(out.main, VERSION, files=False)
     assert len(nusc.sample_data) == len(table(out.main, "sample_data"))
     assert out.facts["media"]["missing"] == 42
@@ -203,7 +247,9 @@ def test_absent_files_are_told_and_stop_nothing(
     assert any("42 files" in note for note in out.notes)
     assert "label-d0-LIDAR_TOP-20" not in table(out.main, "lidarseg")
     with pytest.raises(RaremineError, match="42 files .* Unpack them"):
-        export(drive, ["s0-2"], tmp_path / "strict", missing="error")
+        export(
+            *(drive, ["s0-2"], tmp_path / "strict"), missing="error", media=way
+        )
 
 
 def test_an_absent_map_is_told(drive: Drive, tmp_path: Path) -> None:
@@ -244,6 +290,6 @@ def test_one_file_of_two_rows(drive: Drive, tmp_path: Path) -> None:
     row = drive.row("sample_data", "d0-LIDAR_TOP-19")
     row["filename"] = f"./{CLOUD}".replace("LIDAR_TOP/", "LIDAR_TOP//")
     drive.write()
-    out = export(drive, ["s0-2"], tmp_path / "out").main
+    out = export(drive, ["s0-2"], tmp_path / "out", media="symlink").main
     NuScenes(VERSION, str(out), verbose=False)
     assert (out / row["filename"]).is_file()
