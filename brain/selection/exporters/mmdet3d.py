@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from raremine.brain.errors import RaremineError
 from raremine.brain.selection.exporters import info_mmdet3d
@@ -117,9 +118,7 @@ class MMDet3DExporter:
             job,
             found,
             V2 if layout == V2 else LEGACY,
-            info_mmdet3d.metainfo(version)
-            if layout == V2
-            else {"metadata": {"version": version}},
+            _head(layout, version),
             _entry(layout, start),
             NAME,
         )
@@ -163,6 +162,13 @@ def _tables(
         dataroot=dataroot,
         source_version=source_version,
     )
+
+
+def _head(layout: str, version: str) -> dict[str, Any]:
+    """Returns what is beside the entries."""
+    if layout == V2:
+        return {"metainfo": info_mmdet3d.metainfo(version)}
+    return {"metadata": {"version": version}}
 
 
 def _entry(layout: str, prefix: str) -> Entry:

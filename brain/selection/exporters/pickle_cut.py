@@ -102,6 +102,8 @@ def load_entries(
     if values is None:
         return None
     kept = values[head:]
+    if not all(isinstance(entry, dict) for entry in kept):
+        return None
     if [entry.get("token") for entry in kept] != [tokens[r] for r in rows]:
         return None
     if data[root] == _LIST:

@@ -26,7 +26,8 @@ def read(data: bytes, folder: Path) -> Any:
 
 def unframed(data: bytes) -> bytes:
     """Takes the frames out, so that texts may change their length."""
-    places = [p for op, _, p in pickletools.genops(data) if op.name == "FRAME"]
+    ops = pickletools.genops(data)
+    places = [at or 0 for op, _, at in ops if op.name == "FRAME"]
     for place in reversed(places):
         data = data[:place] + data[place + 9 :]
     return data
