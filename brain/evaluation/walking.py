@@ -85,5 +85,6 @@ def walk(
             for k in range(kinds):
                 finds[p, k, i] = found[k, i]
         for k in range(kinds):
-            area[k, i] /= last[i]
+            # a share of no frames has no area
+            area[k, i] /= max(last[i], 1e-300)
     return finds, area
