@@ -80,7 +80,8 @@ def _choice(
     order = np.argsort(~first, kind="stable")
     kind = truth.instance_class[truth.seen_instance[sightings]]
     classes = [(truth.targets[k],) for k in kind.tolist()]
-    turns = round_robin(order, classes, class_frequency(classes))
+    everywhere = [(truth.targets[k],) for k in truth.instance_class.tolist()]
+    turns = round_robin(order, classes, class_frequency(everywhere))
     rows = []
     for row, _ in turns:
         rows.append(row)
