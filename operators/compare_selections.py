@@ -45,4 +45,18 @@ class CompareSelections(StageOperator):
         """Compares; returns the comparison."""
         a, b = arguments.pop("a"), arguments.pop("b")
         compared = rmb.compare_selections(ctx.dataset, a, b, **arguments)
-        return compared.to_dict()
+        return _readable(compared.to_dict())
+
+
+def _readable(comparison: dict[str, Any]) -> dict[str, Any]:
+    """Rounds, and leaves out shares that counts tell as well."""
+    for name in ("overlap", "kl_to_uniform", "scenes"):
+        comparison[name] = {
+            key: round(value, 3) if isinstance(value, float) else value
+            for key, value in comparison[name].items()
+        }
+    comparison["classes"] = [
+        {k: v for k, v in row.items() if not k.startswith("share_")}
+        for row in comparison["classes"]
+    ]
+    return comparison

@@ -49,10 +49,10 @@ class SelectFrames(StageOperator):
                 f"Selection '{ctx.params['name']}' will be replaced.",
             )
         add_recipe(form, ctx.params, exists)
-        add_limits(form, ctx.params, ctx)
         if "preset" in ctx.params:
             # only the App always sends it; a script gets the SDK's error
             check(form, ctx.params)
+        add_limits(form, ctx.params, ctx)
 
     def run(
         self, ctx: Any, arguments: dict[str, Any], progress: Any

@@ -222,9 +222,13 @@ def _numbered(text: str, example: str) -> tuple[str, float]:
 
 
 def _fold(form: Form, names: Sequence[str]) -> None:
-    """Hides questions; what was answered before stays."""
+    """Hides questions; what was answered before stays.
+
+    They move to the end, because the App leaves some room for each.
+    """
     for name in names:
-        question = form.inputs.properties[name]
+        question = form.inputs.properties.pop(name)
+        form.inputs.properties[name] = question
         question.view = types.HiddenView(
             label=question.view.label, description=question.view.description
         )

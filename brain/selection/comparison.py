@@ -25,9 +25,9 @@ class SelectionComparison:
         b: name of the second
         overlap: ``a``, ``b``: frames of each; ``both``, ``only_a``,
             ``only_b``; ``jaccard``: both over either, 1 where both are empty
-        components: one row a component: ``component``, frames of ``a`` and
-            of ``b``, and ``both``: frames that it has chosen in either
-            selection and that are in the two
+        components: one row a component: ``component``; ``a``: frames that
+            it chose for a, ``a_in_b``: how many of these are in b, whatever
+            chose them there; ``b`` and ``b_in_a`` likewise
         classes: one row a class of the pool, the rarest first: ``class``;
             ``frames_a``, ``frames_b``, ``frames_pool`` that hold it;
             ``objects_a``, ``objects_b``, ``objects_pool``; ``share_a``,
@@ -171,23 +171,23 @@ def _overlap(a: set[str], b: set[str]) -> dict[str, float]:
 
 def _components(a: Selection, b: Selection) -> tuple[dict[str, Any], ...]:
     both = set(a.tokens) & set(b.tokens)
-    rows = []
-    for name in dict.fromkeys([*a.counts, *b.counts]):
-        shared = {
-            pick.sample_token
-            for selection in (a, b)
+
+    def shared(selection: Selection, name: str) -> int:
+        return sum(
+            pick.component == name and pick.sample_token in both
             for pick in selection.picks
-            if pick.component == name and pick.sample_token in both
-        }
-        rows.append(
-            {
-                "component": name,
-                "a": a.counts.get(name, 0),
-                "b": b.counts.get(name, 0),
-                "both": len(shared),
-            }
         )
-    return tuple(rows)
+
+    return tuple(
+        {
+            "component": name,
+            "a": a.counts.get(name, 0),
+            "a_in_b": shared(a, name),
+            "b": b.counts.get(name, 0),
+            "b_in_a": shared(b, name),
+        }
+        for name in dict.fromkeys([*a.counts, *b.counts])
+    )
 
 
 def _scenes(

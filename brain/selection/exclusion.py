@@ -49,17 +49,17 @@ def with_exclusions_read(
                 f"of this data set, such as '{min(tokens)}'; give nuScenes "
                 "sample tokens, not file names or sample_data tokens."
             )
-        note = f"{len(here)} frames named in {path} are excluded"
+        note = f"Frames excluded by {path}: {len(here)}"
         if len(here) < len(tokens):
             note += (
-                f"; {len(tokens) - len(here)} more tokens there are not in "
-                "this data set"
+                "; tokens there that are not in this data set: "
+                f"{len(tokens) - len(here)}"
             )
         notes.append(note + ".")
         excluded.update(dict.fromkeys(here))
     for name in recipe.exclude_selection:
         here = sorted(set(tokens_of(name)) & keyframes)
-        notes.append(f"{len(here)} frames of '{name}' are excluded.")
+        notes.append(f"Frames excluded by selection '{name}': {len(here)}.")
         excluded.update(dict.fromkeys(here))
     recipe = replace(
         recipe,

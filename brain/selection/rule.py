@@ -142,7 +142,7 @@ def _take(
 
     def allowed(row: int) -> bool:
         reason = constraints.refusal(row)
-        if reason is not None and reason != CHOSEN:
+        if reason is not None:
             refused.setdefault(row, reason)
         return reason is None
 

@@ -194,6 +194,7 @@ def test_a_selection_is_made_compared_repeated_and_deleted(
     )
     compared = compare(frames, "a", "b").result
     assert compared["overlap"]["a"] == 1
+    assert compared["overlap"]["jaccard"] in (0, 0.5)
     assert compared["scenes"]["b"] == 2
 
     delete = foo.get_operator(DELETE)

@@ -47,9 +47,9 @@ def test_counts_by_hand() -> None:
         "jaccard": 0.4,
     }
     assert compared.components == (
-        {"component": "random", "a": 2, "b": 0, "both": 1},
-        {"component": "target", "a": 2, "b": 2, "both": 2},
-        {"component": "novelty", "a": 0, "b": 1, "both": 0},
+        {"component": "random", "a": 2, "a_in_b": 1, "b": 0, "b_in_a": 0},
+        {"component": "target", "a": 2, "a_in_b": 1, "b": 2, "b_in_a": 2},
+        {"component": "novelty", "a": 0, "a_in_b": 0, "b": 1, "b_in_a": 0},
     )
     assert [row["class"] for row in compared.classes] == ["van", "bus", "car"]
     van, bus, car = compared.classes

@@ -77,9 +77,9 @@ def test_files_and_selections_become_tokens(tmp_path: Path) -> None:
     )
     assert read == Recipe({"random": 0.1}, exclude=("t9", "t1", "t2", "t5"))
     assert notes == [
-        f"2 frames named in {path} are excluded; 1 more tokens there are not "
-        "in this data set.",
-        "2 frames of 'round 1' are excluded.",
+        f"Frames excluded by {path}: 2; tokens there that are not in this "
+        "data set: 1.",
+        "Frames excluded by selection 'round 1': 2.",
     ]
     again, nothing = with_exclusions_read(read, KNOWN, no_selection)
     assert (again, nothing) == (read, [])

@@ -139,7 +139,7 @@ def test_frames_of_files_and_selections_are_left_out(
         exclude_file=path,
     )
     assert not set(chosen.tokens) & {*seen.tokens, "token00"}
-    assert any("5 frames of 'round 1' are excluded" in n for n in chosen.notes)
+    assert any("selection 'round 1': 5" in n for n in chosen.notes)
     assert set(chosen.recipe["exclude"]) == {*seen.tokens, "token00"}
     params = dataset.get_brain_info(run_key("round 2")).config.params
     assert params["recipe"]["exclude_selection"] == ["round 1"]
@@ -373,7 +373,7 @@ def test_the_app_s_server_pages_the_views(dataset: fo.Dataset) -> None:
     from fiftyone.server.samples import paginate_samples
 
     chosen = select_frames(dataset, {"target": 0.2}, name="mine")
-    names = save_mining_views(dataset, chosen)
+    names = [*save_mining_views(dataset, chosen), "mine · train", "mine · val"]
 
     def shown(name: str, channel: str) -> int:
         page = paginate_samples(
@@ -391,4 +391,4 @@ def test_the_app_s_server_pages_the_views(dataset: fo.Dataset) -> None:
         return len(asyncio.run(page).edges)
 
     for channel in dataset.group_slices:
-        assert [shown(name, channel) for name in names] == [15, 4, 4]
+        assert [shown(name, channel) for name in names] == [15, 4, 4, 4, 10]
