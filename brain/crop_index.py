@@ -2,8 +2,8 @@
 
 FiftyOne's own LanceDB backend answers similarity and text queries in the App.
 Five things are ours: a table is opened by its name (FiftyOne finds ten in a
-folder), the folder is stored with the run (FiftyOne forgets it,
-so another process would look in the system's temporary folder), vectors are
+folder), the folder is stored with the run (FiftyOne forgets it, so another
+process would look in the system's temporary folder), vectors are
 appended instead of rewriting the whole table for each batch, text queries
 are encoded by the embedder that made the vectors, local ones included, and
 the clone of a dataset, which names the same table, gets a copy when either
@@ -286,11 +286,9 @@ class CropIndexResults(LanceDBSimilarityIndex):
     def located_batches(self) -> Iterator[tuple[Any, Any, np.ndarray]]:
         """Yields label ids, sample ids, Arrow arrays, and (b, d) float32."""
         for batch in self._batches(["id", "sample_id", "vector"]):
-            column = batch["vector"]
-            values = column.flatten().to_numpy(zero_copy_only=False)
-            values = values.astype(np.float32, copy=False)
-            vectors = values.reshape(len(batch), -1)
-            yield batch["id"], batch["sample_id"], vectors
+            values = batch["vector"].flatten().to_numpy(zero_copy_only=False)
+            rows = values.astype(np.float32, copy=False)
+            yield batch["id"], batch["sample_id"], rows.reshape(len(batch), -1)
 
     def _batches(self, columns: list[str]) -> Iterator[Any]:
         if self._table is None:
