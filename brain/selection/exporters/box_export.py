@@ -349,5 +349,5 @@ def shared_bytes(job: ExportJob, export: BoxExport) -> int:
 
 def counted(job: ExportJob, export: BoxExport) -> tuple[int, int]:
     """Returns the number of boxes, and the bytes of their attributes."""
-    tokens = {i.token for images in export.images.values() for i in images}
-    return box_sizes(job, export.choice, sorted(tokens))
+    ids = [i.sample_id for images in export.images.values() for i in images]
+    return box_sizes(job, export.choice, ids)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import fiftyone as fo
 import fiftyone.core.fields as fof
 import numpy as np
-from fiftyone import ViewField as F
 
 from raremine.brain.columns import Scope, read_objects, resolve
 from raremine.brain.errors import MissingStageError, RaremineError
 from raremine.brain.selection.exporters.job import ExportJob
-from raremine.brain.selection.stage import token_field
 
 NUSCENES_CLASSES = (
     "car",
@@ -249,45 +247,40 @@ def read_boxes(
 
 
 def box_sizes(
-    job: ExportJob, choice: BoxChoice, tokens: Sequence[str]
+    job: ExportJob, choice: BoxChoice, sample_ids: Iterable[str]
 ) -> tuple[int, int]:
     """Asks the database how much there is to write.
 
     Args:
         job: the export
         choice: which boxes
-        tokens: sample tokens of the frames
+        sample_ids: the images
 
     Returns:
         number of boxes of any class, and bytes of the attributes' values in
         the database
     """
-    scope = resolve(job.dataset, choice.field)
-    view = scope.images.match(F(token_field(job.dataset)).is_in(list(tokens)))
-    path = f"${choice.field}.detections"
+    images = resolve(job.dataset, choice.field).images
+    boxes = {"$ifNull": [f"${choice.field}.detections", []]}
     values = {name: f"$$this.{name}" for name in choice.attributes}
-    rows = view._aggregate(
+    rows = images.select(list(sample_ids))._aggregate(
         post_pipeline=[
             {
-                "$project": {
-                    "boxes": {"$size": {"$ifNull": [path, []]}},
+                "$group": {
+                    "_id": None,
+                    "boxes": {"$sum": {"$size": boxes}},
                     "bytes": {
                         "$sum": {
-                            "$map": {
-                                "input": {"$ifNull": [path, []]},
-                                "in": {"$bsonSize": values},
+                            "$sum": {
+                                "$map": {
+                                    "input": boxes,
+                                    "in": {"$bsonSize": values},
+                                }
                             }
                         }
                     },
                 }
-            },
-            {
-                "$group": {
-                    "_id": None,
-                    "boxes": {"$sum": "$boxes"},
-                    "bytes": {"$sum": "$bytes"},
-                }
-            },
+            }
         ]
     )
     for row in rows:

@@ -105,7 +105,7 @@ def unique_names(paths: Sequence[str], keys: Sequence[str]) -> list[str]:
     Returns:
         n names
     """
-    bases = [(Path(path).stem, Path(path).suffix) for path in paths]
+    bases = [_stem_and_ending(path) for path in paths]
     count = Counter(stem.casefold() for stem, _ in bases)
     taken: Counter[str] = Counter()
     names = []
@@ -138,6 +138,13 @@ def image_size(path: str) -> tuple[tuple[int, int], str]:
         return (0, 0), "not an image that can be opened"
 
 
+def _stem_and_ending(path: str) -> tuple[str, str]:
+    """As ``Path.stem`` and ``suffix``, which take seconds for all images."""
+    name = path.rpartition(os.sep)[2]
+    stem, dot, ending = name.rpartition(".")
+    return (stem, dot + ending) if stem else (name, "")
+
+
 def _read(job: ExportJob) -> list[CameraImage]:
     dataset = job.dataset
     images = resolve(dataset).images
@@ -165,7 +172,7 @@ def _read(job: ExportJob) -> list[CameraImage]:
     names = unique_names(
         [row[5] for row in rows],
         # without a token of the data, the keyframe and the camera tell
-        [r[2] or f"{r[1]} {r[3]} {Path(r[5]).name}" for r in rows],
+        [r[2] or f"{r[1]} {r[3]} {r[5].rpartition(os.sep)[2]}" for r in rows],
     )
     return [
         CameraImage._make((*row, name))

@@ -101,12 +101,13 @@ class CocoExporter:
             field, label, classes, attributes, evaluation, media
         )
         export = _prepare(job, options)
-        root = image_root(camera_images(job))
+        stays = media == NONE
+        root = image_root(camera_images(job)) if stays else ""
         (job.folder / ANNOTATIONS).mkdir()
         reports, files = {}, {}
         for split in export.images:
             images = job.folder / IMAGES / split
-            base = Path(root) if media == NONE else images
+            base = Path(root) if stays else images
             exporter = _exporter(
                 export, job.folder / ANNOTATIONS / f"{split}.json", base
             )
@@ -116,13 +117,13 @@ class CocoExporter:
             for image in report.images:
                 files[image.sample_id] = (
                     os.path.relpath(image.path, root)
-                    if media == NONE
+                    if stays
                     else f"{IMAGES}/{split}/{image.name}"
                 )
             reports[split] = report
         box_export.write_table(job, reports, files)
         facts = box_export.facts(export, reports)
-        if media == NONE:
+        if stays:
             facts["image_root"] = root
         return Written(
             job.folder / ANNOTATIONS / f"{TRAIN}.json",

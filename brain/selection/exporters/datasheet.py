@@ -233,9 +233,13 @@ def _classes(
             rows[name]["instances"] = numbers
         found[f"{GROUND_TRUTH}.label"] = rows
     field = _mined_field(job)
-    for attribute in ("label", "concept", "group"):
-        if field != GROUND_TRUTH and _has(dataset, field, attribute):
-            found[f"{field}.{attribute}"] = counts.by(field, attribute)
+    if field == GROUND_TRUTH:
+        return found
+    mined = [a for a in ("concept", "group") if _has(dataset, field, a)]
+    if not mined and _has(dataset, field, "label"):
+        mined = ["label"]
+    for attribute in mined:
+        found[f"{field}.{attribute}"] = counts.by(field, attribute)
     return found
 
 

@@ -15,7 +15,6 @@ from typing import Any, Literal
 
 import fiftyone as fo
 from bson import json_util
-from fiftyone import ViewField as F
 
 from raremine.brain.columns import all_slices
 from raremine.brain.errors import MissingStageError, RaremineError
@@ -174,28 +173,36 @@ def _find(job: ExportJob, evaluation: bool) -> _Samples:
     if evaluation:
         for of_split in job.evaluation_tokens.values():
             tokens += of_split
+    wanted = set(tokens)
     dataset = job.dataset
-    view = all_slices(dataset).match(F(token_field(dataset)).is_in(tokens))
-    # the order in which MongoDB happens to find them is no order
-    view = view.sort_by("id")
+    samples = all_slices(dataset)
     slices = f"{dataset.group_field or 'group'}.name"
     grouped = dataset.get_field(slices) is not None
-    ids, paths, channels = view.values(
-        ["id", "filepath", slices if grouped else "filepath"]
+    rows = zip(
+        *samples.values(
+            [
+                *("id", token_field(dataset), "filepath"),
+                slices if grouped else "id",
+            ]
+        ),
+        strict=True,
     )
-    found = _Samples(view)
-    unusable = []
-    for sample_id, path, channel in zip(ids, paths, channels, strict=True):
+    # the order in which MongoDB happens to find them is no order
+    found = _Samples(None)
+    usable = []
+    for sample_id, token, path, channel in sorted(rows):
+        if token not in wanted:
+            continue
         files, reason = _files(path)
         if reason:
             found.left_out.append((path, reason))
-            unusable.append(sample_id)
             continue
+        usable.append(sample_id)
         found.files += files
         name = channel if grouped else "(none)"
         found.by_slice[name] = found.by_slice.get(name, 0) + 1
-    if unusable:
-        found.view = view.exclude(unusable)
+    # found by their ids, which are indexed, and not by a list of tokens
+    found.view = samples.select(usable).sort_by("id")
     found.by_slice = dict(sorted(found.by_slice.items()))
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import fiftyone as fo
@@ -60,26 +60,22 @@ class LabelCounts:
             images and "cuboids", where there are any; of each how many there
             are in the pool and in the selection
         """
-        frames: dict[str, set[str]] = {}
-        counts: dict[str, dict[str, dict[str, int]]] = {}
-        for row in self._rows(field, attribute):
-            token, label = str(row["_id"]["token"]), str(row["_id"]["value"])
-            kind = "cuboids" if row["_id"].get("solid") else "boxes"
-            frames.setdefault(label, set()).add(token)
-            numbers = counts.setdefault(label, {}).setdefault(
-                kind, dict.fromkeys(self._sets, 0)
-            )
-            for name, tokens in self._sets.items():
-                numbers[name] += row["count"] * (token in tokens)
+        found: dict[str, dict[str, dict[str, int]]] = {}
+        for name, tokens in self._sets.items():
+            for row in self._rows(field, attribute, tokens):
+                counts = found.setdefault(str(row["_id"]), {})
+                for kind in ("frames", "boxes", "cuboids"):
+                    of_kind = counts.setdefault(
+                        kind, dict.fromkeys(self._sets, 0)
+                    )
+                    of_kind[name] = int(row[kind])
         return {
             label: {
-                "frames": {
-                    name: len(frames[label] & tokens)
-                    for name, tokens in self._sets.items()
-                },
-                **dict(sorted(counts[label].items())),
+                kind: numbers
+                for kind, numbers in found[label].items()
+                if any(numbers.values())
             }
-            for label in sorted(counts)
+            for label in sorted(found)
         }
 
     def instances(self, field: str) -> dict[str, dict[str, int]]:
@@ -101,33 +97,46 @@ class LabelCounts:
                 found[label][name] = count
         return dict(sorted(found.items()))
 
-    def _rows(self, field: str, attribute: str) -> Iterator[dict[str, Any]]:
-        """One row for each frame, kind of slice and value, with its count."""
+    def _rows(
+        self, field: str, attribute: str, tokens: Collection[str]
+    ) -> Iterable[dict[str, Any]]:
+        """Counts in the database, where the labels are."""
         value = {"$ifNull": [f"$$this.{attribute}", NAMELESS]}
-        wanted = frozenset().union(*self._sets.values())
-        yield from self._samples._aggregate(
+        rows: Iterable[dict[str, Any]] = self._samples._aggregate(
             post_pipeline=[
-                self._match(wanted),
+                self._match(tokens),
                 {
                     "$project": {
                         "token": f"${self._token}",
-                        "solid": {"$in": [f"${self._slice}", self._solid]},
+                        "solid": {
+                            "$cond": [
+                                {"$in": [f"${self._slice}", self._solid]},
+                                1,
+                                0,
+                            ]
+                        },
                         "value": _each(field, value),
                     }
                 },
                 {"$unwind": "$value"},
                 {
                     "$group": {
-                        "_id": {
-                            "token": "$token",
-                            "solid": "$solid",
-                            "value": "$value",
-                        },
-                        "count": {"$sum": 1},
+                        "_id": {"token": "$token", "value": "$value"},
+                        "all": {"$sum": 1},
+                        "cuboids": {"$sum": "$solid"},
+                    }
+                },
+                {
+                    "$group": {
+                        "_id": "$_id.value",
+                        "frames": {"$sum": 1},
+                        "boxes": {"$sum": {"$subtract": ["$all", "$cuboids"]}},
+                        "cuboids": {"$sum": "$cuboids"},
                     }
                 },
             ]
         )
+        return rows
 
     def _instances(
         self, field: str, tokens: Collection[str]

@@ -61,10 +61,11 @@ def test_counts_before_and_after(pictures: fo.Dataset, tmp_path: Path) -> None:
     }
     concepts = sheet["classes"]["objects.concept"]
     assert concepts["(none)"] == {"frames": both(1, 1), "boxes": both(1, 1)}
-    assert sheet["classes"]["objects.label"]["thing"] == {
-        "frames": both(3, 3),
-        "boxes": both(8, 8),
+    assert sheet["classes"]["objects.group"] == {
+        "common": {"frames": both(3, 3), "boxes": both(7, 7)},
+        "target": {"frames": both(1, 1), "boxes": both(1, 1)},
     }
+    assert "objects.label" not in sheet["classes"]
     assert sheet["scenes"] == {
         "pool": 2,
         "selection": 2,
