@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from raremine.brain.progress import ProgressArgument
     from raremine.brain.selection.comparison import SelectionComparison
+    from raremine.brain.selection.export import ExportPlan
     from raremine.brain.selection.result import Selection
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "delete_selection",
     "detect_and_embed",
     "detect_objects",
+    "embed_frames",
     "embed_objects",
     "evaluate_mining",
     "export_selection",
@@ -47,6 +49,7 @@ __all__ = [
     "map_objects",
     "match_concepts",
     "mine",
+    "plan_export",
     "rank_pareto",
     "score_novelty",
     "score_outliers",
@@ -324,6 +327,84 @@ def embed_objects(
             workers=workers,
             actors=actors,
         ),
+        progress=progress,
+    )
+
+
+def embed_frames(
+    samples: Any,
+    model: str | Embedder = "ViT-B-32",
+    pretrained: str | None = "laion2b_s34b_b79k",
+    *,
+    brain_key: str = "frames_clip",
+    normalize: bool = True,
+    dtype: str = "float32",
+    precision: str | None = None,
+    device: str | None = None,
+    batch_size: int | None = None,
+    index_dir: str | None = None,
+    overwrite: bool = False,
+    engine: str = "local",
+    actors: int | None = None,
+    workers: int = 2,
+    progress: ProgressArgument = None,
+) -> dict[str, Any]:
+    """Embeds every camera image that has no vector yet, as a whole.
+
+    Vectors go into a LanceDB similarity index (``brain_key``), keyed by
+    sample id. It answers text queries over images, in the App and by
+    ``sort_by_similarity``, and is what frame-level strategies such as
+    ``core_set`` compare keyframes by. An image that cannot be read gets
+    ``frame_embedding_status`` "failed" and ``frame_embedding_reason``.
+
+    Args:
+        samples: any collection with images
+        model ("ViT-B-32"): name that open_clip knows, a local folder, or any
+            ``Embedder``
+        pretrained ("laion2b_s34b_b79k"): open_clip tag or weights file;
+            ignored for a folder that brings its own
+        brain_key ("frames_clip"): brain key of the index
+        normalize (True): whether to store vectors of length one
+        dtype ("float32"): how vectors are stored; "float16" takes half the
+            space
+        precision (None): what the model computes in: "float16" or "bfloat16"
+            on a GPU, None = float32
+        device (None): torch device, None = a GPU if there is one
+        batch_size (None): images in one forward, None = chosen
+        index_dir (None): LanceDB's folder, None = RAREMINE_HOME or
+            ``~/.fiftyone/raremine``
+        overwrite (False): redo images that have a vector already
+        engine ("local"): "local" or "ray", see ``detect_objects``
+        actors (None): models that work at the same time, "ray" only
+        workers (2): threads for each of decoding and preparing
+        progress (None): None, a bool, or a function (done, total, label)
+
+    Returns:
+        summary with ``images``, ``skipped`` (they have a vector), ``dim``,
+        ``failures``, ``failed`` and ``seconds``
+
+    Raises:
+        ModelError: if the model or its weights are absent
+        RaremineError: if the index was made by another model or setting and
+            ``overwrite`` is False, or holds objects
+    """
+    from raremine.brain.frame_embedding import embed_frames as embed
+
+    return embed(
+        samples,
+        model,
+        pretrained,
+        brain_key=brain_key,
+        normalize=normalize,
+        dtype=dtype,
+        precision=precision,
+        device=device,
+        batch_size=batch_size,
+        index_dir=index_dir,
+        overwrite=overwrite,
+        engine=engine,
+        actors=actors,
+        workers=workers,
         progress=progress,
     )
 
@@ -626,9 +707,7 @@ def map_objects(
 
 def caption_objects(
     samples: Any,
-    model: str
-    | Mapping[str, Any]
-    | Captioner = "Qwen/Qwen2-VL-2B-Instruct",
+    model: str | Mapping[str, Any] | Captioner = "Qwen/Qwen2-VL-2B-Instruct",
     *,
     served_model: str | None = None,
     field: str = "objects",
@@ -1082,20 +1161,53 @@ def export_selection(
     Args:
         dataset: the dataset
         selection: a ``Selection``, its name, or None for the last one
-        format: "tokens" (sample tokens as JSON and CSV)
-        out_dir: folder to write to
-        **options: options of the format
+        format: "tokens" (sample tokens as JSON and CSV), "mmdet3d" and
+            "openpcdet" (info files), "nuscenes" (a smaller dataroot),
+            "coco", "yolo" (2D boxes), "fiftyone" (a dataset)
+        out_dir: folder to write to; the export is a folder in it
+        **options: ``overwrite`` (False), ``progress`` and the options of
+            the format, see docs/exports.md
 
     Returns:
-        path of what was written
+        path of the file or folder that training code is pointed to
 
     Raises:
-        RaremineError: if the format is unknown or a file would be
-            overwritten
+        RaremineError: if the format or an option is unknown, the export
+            exists already, or the disk is too small
     """
     from raremine.brain.selection.export import export_selection as export
 
     return export(dataset, selection, format, out_dir, **options)
+
+
+def plan_export(
+    dataset: fo.Dataset,
+    selection: Selection | str | None,
+    format: str,
+    out_dir: str | Path,
+    **options: Any,
+) -> ExportPlan:
+    """Tells where an export would go and how much disk it needs.
+
+    Takes what ``export_selection`` takes and writes nothing.
+
+    Args:
+        dataset: the dataset
+        selection: a ``Selection``, its name, or None for the last one
+        format: as for ``export_selection``
+        out_dir: folder to write to
+        **options: options of the format
+
+    Returns:
+        an ``ExportPlan`` with ``destination``, ``bytes``, ``free`` and
+        ``exists``
+
+    Raises:
+        RaremineError: as ``export_selection``
+    """
+    from raremine.brain.selection.export import plan_export as plan
+
+    return plan(dataset, selection, format, out_dir, **options)
 
 
 def evaluate_mining(

@@ -8,6 +8,7 @@ from raremine.operators.correct_objects import CorrectObjects
 from raremine.operators.delete_selection import DeleteSelection
 from raremine.operators.detect_and_embed import DetectAndEmbed
 from raremine.operators.detect_objects import DetectObjects
+from raremine.operators.embed_frames import EmbedFrames
 from raremine.operators.embed_objects import EmbedObjects
 from raremine.operators.evaluate_mining import EvaluateMining
 from raremine.operators.export_selection import ExportSelection
@@ -28,6 +29,7 @@ OPERATORS = (
     LoadNuscenes,
     DetectObjects,
     EmbedObjects,
+    EmbedFrames,
     DetectAndEmbed,
     SearchObjects,
     ScoreOutliers,
