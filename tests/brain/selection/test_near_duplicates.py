@@ -59,6 +59,24 @@ def test_greedy_choice_is_that_of_all_pairs(
             taken.add(row)
 
 
+def test_a_block_holds_rows_that_know_of_the_same_choices(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A row that comes along must not miss what was chosen before."""
+    monkeypatch.setattr(near_duplicates, "BLOCK", 3)
+    vectors = np.eye(11)
+    vectors[3] = vectors[0]
+    near = NearDuplicates(vectors, 0.9)
+    near.expect(np.array([1, 2, 3]))
+    for row in (0, 4, 5, 6):
+        near.choose(row)
+    assert not near.is_near(1)  # row 2 comes along, row 3 does not
+    for row in (7, 8, 9, 10):
+        near.choose(row)
+    assert not near.is_near(2)
+    assert near.is_near(3)
+
+
 def test_sums_are_whole_numbers_that_float32_holds() -> None:
     """So a cosine does not depend on the order of a machine's sums."""
     vectors = clusters(50, 512, 1)
