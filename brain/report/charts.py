@@ -26,7 +26,8 @@ class Line:
         style: class of the style sheet, such as "default" or "other-1"
         x: (p,) abscissae, ascending
         y: (p,) means
-        spread: (p,) half height of the band, NaN where there is none
+        low: (p,) lower edge of the band, NaN where there is none
+        high: (p,) upper edge
         value (""): what stands behind its name
     """
 
@@ -34,7 +35,8 @@ class Line:
     style: str
     x: np.ndarray
     y: np.ndarray
-    spread: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
     value: str = ""
 
 
@@ -91,10 +93,11 @@ def line_chart(
         if not shown.any():
             continue
         x, y = line.x[shown], np.clip(line.y[shown], 0, 1)
-        spread = np.nan_to_num(line.spread[shown])
-        if spread.any():
-            top = [at(*p) for p in _pairs(x, y + spread)]
-            low = [at(*p) for p in _pairs(x, y - spread)]
+        edges = np.stack([line.low[shown], line.high[shown]])
+        edges = np.where(np.isfinite(edges), edges, y)
+        if (edges[0] < edges[1]).any():
+            top = [at(*p) for p in _pairs(x, edges[1])]
+            low = [at(*p) for p in _pairs(x, edges[0])]
             parts.append(
                 element(
                     "polygon",
@@ -209,6 +212,7 @@ class Bar:
         value: what stands behind it
         mark: place of a rule across the bar (0 to 1), to compare with
         note: what a pointer over it shows
+        between: ends of a whisker (0 to 1), None for none
     """
 
     label: str
@@ -216,6 +220,7 @@ class Bar:
     value: str
     mark: float | None = None
     note: str | None = None
+    between: tuple[float, float] | None = None
 
 
 def bars(rows: Sequence[Bar], class_: str = "bars") -> Html:
@@ -237,6 +242,7 @@ def bars(rows: Sequence[Bar], class_: str = "bars") -> Html:
                         class_="bar-mark",
                         style=f"left:{_clip(row.mark):.2f}%",
                     ),
+                    _whisker(row.between),
                     class_="bar-track",
                     title=row.note,
                 ),
@@ -335,6 +341,14 @@ def _points(points: Sequence[tuple[float, float]]) -> str:
 def _part(style: str, share: float) -> Html:
     width = f"width:{_clip(share):.2f}%"
     return element("span", class_=f"bar {style}", style=width)
+
+
+def _whisker(ends: tuple[float, float] | None) -> Html | None:
+    if ends is None or not np.isfinite(ends).all():
+        return None
+    low, high = (_clip(end) for end in ends)
+    style = f"left:{low:.2f}%;width:{max(high - low, 0):.2f}%"
+    return element("i", class_="bar-between", style=style)
 
 
 def _clip(share: float) -> float:

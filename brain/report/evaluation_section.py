@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,29 +10,15 @@ from raremine.brain.evaluation.curves import ALL
 from raremine.brain.evaluation.report import MiningReport
 from raremine.brain.report.charts import Bar, Line, bars, line_chart
 from raremine.brain.report.content import Content
+from raremine.brain.report.evaluation_tables import (
+    between,
+    strategy_table,
+    strategy_title,
+    times,
+)
 from raremine.brain.report.html import Html, count, element, join, percent
-from raremine.brain.report.parts import empty, panel, section, table, words
-from raremine.brain.strategies import DEFAULT, ORACLE, RANDOM
-
-BUDGET = 0.2
-"""The budget of the headline: a fifth of the frames."""
-
-STRATEGY_TITLES = {
-    ORACLE: "oracle (ceiling)",
-    DEFAULT: "raremine",
-    RANDOM: "random",
-    "random_and_default": "half random, half mined",
-    "detector_class": "detector’s class",
-    "concept_group": "concept group only",
-    "outlier_score": "outlier score",
-    "isolation_forest": "Isolation Forest",
-    "tsne_knn": "t-SNE kNN",
-    "knn": "kNN distance",
-    "pareto": "Pareto order",
-    "least_confidence": "detector’s doubt",
-    "vlmine": "VLMine",
-    "mining_score": "mining score",
-}
+from raremine.brain.report.parts import empty, panel, section
+from raremine.brain.strategies import DEFAULT, ORACLE, PAPER, RANDOM
 
 BASELINES = (
     "detector_class",
@@ -56,40 +41,12 @@ def worth(content: Content) -> Html:
             empty(content, "evaluation"),
             id="recall",
         )
-    truth = report.meta.get("truth", {})
-    names = drawn_strategies(report)
-    largest = min(1.0, max(report.meta["budgets"]) * 1.5)
-    chart = line_chart(
-        curve_lines(report, names),
-        x_max=largest,
-        x_title="budget: share of the train frames taken",
-        y_title="share of target frames found",
-        mark=headline_budget(report),
-        description="Recall of target frames against the budget: "
-        + "; ".join(
-            f"{STRATEGY_TITLES.get(n, n)} {percent(recall_at(report, n) or 0)}"
-            f" at {percent(headline_budget(report))}"
-            for n in names
-        ),
-    )
-    seeds = len(report.meta.get("seeds", ()))
     return section(
         title,
-        "Measured against ground truth that mining never saw. The higher a "
-        "line, the more frames with a target its first share of frames "
-        "holds; bands are one standard deviation over "
-        f"{seeds} seeds. {count(truth.get('frames_with_target', 0))} of "
-        f"{count(truth.get('frames', 0))} train frames hold a target.",
+        how_to_read(report),
         element(
             "div",
-            panel(
-                element(
-                    "h3",
-                    "Frames with any target; numbers at "
-                    f"{percent(headline_budget(report))} of the frames",
-                ),
-                chart,
-            ),
+            recall_panel(report),
             panel(
                 element(
                     "h3",
@@ -100,15 +57,88 @@ def worth(content: Content) -> Html:
             ),
             class_="two",
         ),
-        _strategy_table(report),
+        verdict(report),
+        element(
+            "details",
+            element("summary", "Every strategy, with intervals"),
+            strategy_table(report),
+        ),
         id="recall",
     )
 
 
+def how_to_read(report: MiningReport) -> str:
+    """Returns what the lines and bands are."""
+    truth = report.meta.get("truth", {})
+    seeds = len(report.meta.get("seeds", ()))
+    return (
+        "Measured against ground truth that mining never saw. The higher a "
+        "line, the more frames with a target its first share of frames "
+        f"holds, on average over {seeds} seeds; bands are 95 % intervals "
+        "over the scenes that might have been recorded. "
+        f"{count(truth.get('frames_with_target', 0))} of "
+        f"{count(truth.get('frames', 0))} train frames hold a target."
+    )
+
+
+def recall_panel(report: MiningReport, metric: str = "frame_recall") -> Html:
+    """Draws recall against budget, in a box.
+
+    Args:
+        report: an evaluation
+        metric ("frame_recall"): or "instance_recall"
+    """
+    names = drawn_strategies(report)
+    mark = headline_budget(report)
+    what = {
+        "frame_recall": ("Frames with any target", "target frames"),
+        "instance_recall": ("Target instances", "target instances"),
+    }[metric]
+    chart = line_chart(
+        curve_lines(report, names, metric),
+        x_max=max(report.meta["budgets"]),
+        x_title="budget: share of the train frames taken",
+        y_title=f"share of {what[1]} found",
+        mark=mark,
+        description=f"Recall of {what[1]} against the budget: "
+        + "; ".join(
+            f"{strategy_title(n)} "
+            f"{percent(recall_at(report, n, metric=metric) or 0)}"
+            f" at {percent(mark)}"
+            for n in names
+        ),
+    )
+    return panel(
+        element("h3", f"{what[0]}; numbers at {percent(mark)} of the frames"),
+        chart,
+    )
+
+
+def verdict(report: MiningReport) -> Html | None:
+    """Says in a sentence whether ours beats random, and how surely."""
+    lift = report.cell(DEFAULT, "frame_lift")
+    if lift is None or RANDOM not in report.meta.get("strategies", ()):
+        return None
+    sentence = (
+        f"At {percent(report.mark)} of the frames raremine finds "
+        f"{times(lift['mean'])} as many frames with a target as random does "
+        f"({between(lift, times)} over scenes)"
+    )
+    if report.pairs:
+        pair = report.compare(DEFAULT, RANDOM)
+        sentence += (
+            f", and over all budgets it is ahead in "
+            f"{percent(pair['better_scenes'])} of the resampled sets of "
+            "scenes and with "
+            f"{percent(pair['better_seeds'])} of the seeds"
+        )
+    notes = " ".join(report.meta.get("notes", ()))
+    return element("p", f"{sentence}. {notes}", class_="note")
+
+
 def headline_budget(report: MiningReport) -> float:
     """Returns the evaluated budget nearest to a fifth of the frames."""
-    budgets = np.asarray(report.meta["budgets"], dtype=float)
-    return float(budgets[np.argmin(np.abs(budgets - BUDGET))])
+    return report.mark
 
 
 def recall_at(
@@ -118,30 +148,30 @@ def recall_at(
     metric: str = "frame_recall",
 ) -> float | None:
     """Returns a strategy's recall at the headline budget, None without."""
-    budget = headline_budget(report)
-    for row in report.rows:
-        if (
-            row["strategy"] == strategy
-            and row["target"] == target
-            and row["metric"] == metric
-            and math.isclose(row["budget"], budget)
-        ):
-            return float(row["mean"])
-    return None
+    found = report.cell(strategy, metric, target)
+    return None if found is None else found["mean"]
 
 
 def drawn_strategies(report: MiningReport) -> list[str]:
     """Returns what to draw: ours, random, the ceiling, three baselines."""
     have = {row["strategy"] for row in report.rows}
-    others = [n for n in BASELINES if n in have][:3]
+    others = [n for n in (PAPER, *BASELINES) if n in have][:3]
     return [n for n in (ORACLE, *others, RANDOM, DEFAULT) if n in have]
 
 
-def curve_lines(report: MiningReport, names: Sequence[str]) -> list[Line]:
-    """Returns the lines of frame recall over all targets."""
+def curve_lines(
+    report: MiningReport, names: Sequence[str], metric: str = "frame_recall"
+) -> list[Line]:
+    """Returns the lines of recall over all targets.
+
+    Args:
+        report: an evaluation
+        names: strategies
+        metric ("frame_recall"): or "instance_recall"
+    """
     points = report.curve_table
     points = points[
-        (points.target == ALL) & (points.metric == "frame_recall")
+        (points.target == ALL) & (points.metric == metric)
     ].sort_values("budget")
     lines = []
     other = 0
@@ -151,14 +181,13 @@ def curve_lines(report: MiningReport, names: Sequence[str]) -> list[Line]:
         else:
             style, other = f"other-{other}", other + 1
         own = points[points.strategy == name]
-        x, y, spread = (
+        x, y, low, high = (
             own[column].to_numpy(dtype=np.float64)
-            for column in ("budget", "mean", "std")
+            for column in ("budget", "mean", "low", "high")
         )
-        title = STRATEGY_TITLES.get(name, words(name))
-        reached = recall_at(report, name)
+        reached = recall_at(report, name, metric=metric)
         value = "" if reached is None else percent(reached)
-        lines.append(Line(title, style, x, y, spread, value))
+        lines.append(Line(strategy_title(name), style, x, y, low, high, value))
     return lines
 
 
@@ -168,71 +197,41 @@ def class_bars(report: MiningReport) -> Html:
     frames = truth.get("frames_by_class", {})
     rows = []
     for name in report.meta["targets"]:
-        mined, random = (recall_at(report, s, name) for s in (DEFAULT, RANDOM))
+        mined = report.cell(DEFAULT, "frame_recall", name)
+        random = recall_at(report, RANDOM, name)
         if not frames.get(name) or mined is None or random is None:
             rows.append(Bar(name, [], "none"))
             continue
         rows.append(
             Bar(
                 f"{name} ({count(frames[name])})",
-                [("default", mined)],
-                percent(mined),
+                [("default", mined["mean"])],
+                percent(mined["mean"]),
                 random,
                 note=f"random: {percent(random)}",
+                between=(mined["low"], mined["high"]),
             )
         )
-    found, drawn = (
-        recall_at(report, s, metric="instance_recall")
-        for s in (DEFAULT, RANDOM)
-    )
+    found = report.cell(DEFAULT, "instance_recall")
+    drawn = recall_at(report, RANDOM, metric="instance_recall")
     things = sum(truth.get("instances_by_class", {}).values())
     if found is not None and drawn is not None:
         rows.append(
             Bar(
                 f"target objects ({count(things)})",
-                [("default", found)],
-                percent(found),
+                [("default", found["mean"])],
+                percent(found["mean"]),
                 drawn,
                 note=f"random: {percent(drawn)}",
+                between=(found["low"], found["high"]),
             )
         )
     key = element(
         "div",
         element("span", element("i", class_="dot default"), "raremine"),
         element("span", element("i", class_="dot tick"), "random, mean"),
+        element("span", "thin line: 95 % interval over scenes"),
         element("span", "(…) frames, objects in train"),
         class_="key",
     )
     return join(bars(rows), key)
-
-
-def _strategy_table(report: MiningReport) -> Html:
-    budgets = report.meta["budgets"]
-    cells: dict[str, dict[float, float]] = {}
-    for row in report.rows:
-        if row["metric"] == "frame_recall" and row["target"] == ALL:
-            cells.setdefault(row["strategy"], {})[row["budget"]] = row["mean"]
-    mark = headline_budget(report)
-    ranked = sorted(cells, key=lambda n: -cells[n].get(mark, 0))
-    return element(
-        "details",
-        element("summary", "Recall of target frames by every strategy"),
-        table(
-            ("Strategy", *(percent(b) for b in budgets)),
-            [
-                [
-                    element("td", STRATEGY_TITLES.get(n, words(n))),
-                    *(
-                        element(
-                            "td",
-                            percent(cells[n].get(b, math.nan)),
-                            class_="n",
-                        )
-                        for b in budgets
-                    ),
-                ]
-                for n in ranked
-            ],
-            numbers=range(1, len(budgets) + 1),
-        ),
-    )

@@ -93,7 +93,7 @@ def find_examples(
     chosen.append(("Most unusual of the Common", "common", len(order), rows))
 
     wanted = np.concatenate([rows for *_, rows in chosen])
-    images = _cut(scope, objects, wanted)
+    images = cut_crops(scope, objects, wanted)
     return [
         ExampleGroup(
             title,
@@ -181,10 +181,19 @@ def without_repeats(
     return np.array(kept, dtype=np.int64)
 
 
-def _cut(
+def cut_crops(
     scope: Scope, objects: ObjectTable, rows: np.ndarray
 ) -> dict[int, str]:
-    """Returns the data URI of each row's crop, "" where there is none."""
+    """Cuts crops from their images.
+
+    Args:
+        scope: the images
+        objects: objects with ``bounding_box``
+        rows: (r,) which of them
+
+    Returns:
+        row → data URI of its crop, "" where there is none
+    """
     of_sample: dict[str, list[int]] = {}
     for row in rows.tolist():
         of_sample.setdefault(str(objects.sample_id[row]), []).append(row)

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
 
-from raremine.brain.errors import RaremineError
 from raremine.brain.report import sections
 from raremine.brain.report.content import Content, gather
+from raremine.brain.report.document import document, write_document
 from raremine.brain.report.evaluation_section import worth
-from raremine.brain.report.html import Html, element
 from raremine.brain.report.run_section import footer, stages
 from raremine.brain.report.selection_section import selection
-from raremine.brain.report.style import CSS
-
-# Nothing may be loaded and nothing may run, whatever a text says.
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def write_report(
@@ -59,54 +52,21 @@ def write_report(
     content = gather(dataset, result, field, examples=examples, facts=facts)
     if title:
         content.name = title
-    path = Path(path).expanduser().resolve()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=path.parent, suffix=".html")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(page(content))
-            # mkstemp makes files for their owner alone
-            Path(draft).chmod(0o644)
-            Path(draft).replace(path)
-        finally:
-            Path(draft).unlink(missing_ok=True)
-    except OSError as error:
-        raise RaremineError(
-            f"The report {path} cannot be written ({error.strerror}); choose "
-            "another file."
-        ) from error
-    return path
+    return write_document(path, page(content))
 
 
 def page(content: Content) -> str:
     """Returns the whole page."""
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        element(
-            "meta",
-            name="viewport",
-            content="width=device-width, initial-scale=1",
-        ),
-        element("title", f"{content.name} · raremine"),
-        element("style", Html(CSS)),
+    return document(
+        content.name,
+        sections.header(content),
+        sections.funnel(content),
+        worth(content),
+        sections.examples(content),
+        sections.concepts(content),
+        sections.unusual(content),
+        sections.keywords(content),
+        selection(content),
+        stages(content),
+        footer(content),
     )
-    body = element(
-        "body",
-        element(
-            "main",
-            sections.header(content),
-            sections.funnel(content),
-            worth(content),
-            sections.examples(content),
-            sections.concepts(content),
-            sections.unusual(content),
-            sections.keywords(content),
-            selection(content),
-            stages(content),
-            footer(content),
-        ),
-    )
-    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"

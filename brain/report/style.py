@@ -64,6 +64,8 @@ section>p.how{color:var(--soft);max-width:44rem;margin:6px 0 18px}
 .bar.default,.dot.default{background:var(--target)}
 .bar-mark{position:absolute;top:0;bottom:0;width:3px;margin-left:-1px;
   background:var(--ink)}
+.bar-between{position:absolute;top:7px;height:2px;background:var(--ink);
+  opacity:.65}
 .dot.tick{width:3px;height:14px;border-radius:0;background:var(--ink);
   vertical-align:-2px}
 .bar.plain{background:var(--o1)}
@@ -162,5 +164,15 @@ footer dd{margin:0;overflow-wrap:anywhere}
   figure .view{height:116px}
   .bars{grid-template-columns:minmax(5rem,7.5rem) 1fr max-content}
 }
+.ci{display:block;color:var(--soft);font-size:.78rem;white-space:nowrap}
+.heat{overflow-x:auto}
+.heat table{width:auto;font-size:.78rem}
+.heat th,.heat td{padding:3px 5px;border:1px solid var(--paper);
+  text-align:center;min-width:2.5rem}
+.heat th{font-weight:500;white-space:nowrap}
+.heat tbody th{text-align:right}
+.heat thead th{writing-mode:vertical-rl;transform:rotate(180deg);
+  text-align:left;vertical-align:bottom;padding:5px 3px}
+.heat td.none{color:var(--soft)}
 @media print{body{background:#fff}figure,.panel{break-inside:avoid}}
 """

@@ -22,8 +22,9 @@ from raremine.brain.report.charts import (
 
 
 def a_line(y: list[float], spread: list[float]) -> Line:
-    x = np.linspace(0, 1, len(y))
-    return Line("<ours>", "default", x, np.array(y), np.array(spread), "50%")
+    x, means = np.linspace(0, 1, len(y)), np.array(y)
+    low, high = means - np.array(spread), means + np.array(spread)
+    return Line("<ours>", "default", x, means, low, high, "50%")
 
 
 def test_a_line_goes_from_corner_to_corner() -> None:
