@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import fiftyone.operators as foo
+import fiftyone.operators.types as types
+
 import raremine.brain as rmb
-from raremine.brain.selection.export import export_formats
+from raremine.brain.selection.export import export_formats, size_text
+from raremine.brain.selection.exporters import exporter
+from raremine.brain.selection.exporters.datasheet import (
+    is_export,
+    read_datasheet,
+)
+from raremine.brain.selection.exporters.job import check_options
 from raremine.brain.selection.stage import list_selections
+from raremine.operators.export_settings import (
+    add_options,
+    add_plan,
+    all_options,
+    options_of,
+)
 from raremine.operators.forms import Form
 from raremine.operators.stage_operator import StageOperator
+
+DEFAULT_FORMAT = "tokens"
+
+_KINDS = ("frames", "boxes", "cuboids", "instances")
 
 
 class ExportSelection(StageOperator):
@@ -24,22 +45,136 @@ class ExportSelection(StageOperator):
     works_on_view = False
     positional = ("selection", "format", "out_dir")
 
-    def fill_form(self, form: Form, ctx: Any) -> None:
-        """Asks for the selection, the format and the folder."""
-        form.text("selection", list_selections(ctx.dataset), required=False)
-        form.choice("format", export_formats(), default="tokens")
-        form.text("out_dir")
-        form.switch(
-            "overwrite", default=False, description="Replace an earlier export"
+    @property
+    def config(self) -> foo.OperatorConfig:
+        """FiftyOne's description; the form changes with the format."""
+        config = super().config
+        config.dynamic = True
+        return config
+
+    def form(self, ctx: Any) -> Form:
+        """Builds the form, which takes a format's help from its code."""
+        format = _format(ctx.params)
+        known = format in export_formats()
+        parts = (exporter(format).write,) if known else ()
+        form = Form(*parts, rmb.export_selection)
+        if ctx.dataset is None:
+            form.missing("No dataset", "Open a dataset first.")
+            return form
+        selections = list_selections(ctx.dataset)
+        form.text(
+            "selection",
+            selections,
+            required=False,
+            default=selections[-1] if selections else None,
+            description="Name of a selection, empty = the last one",
         )
+        form.choice(
+            "format",
+            export_formats(),
+            default=DEFAULT_FORMAT,
+            description=exporter(format).summary if known else None,
+        )
+        form.text("out_dir")
+        if known:
+            add_options(form, format, ctx.dataset)
+        form.switch(
+            "overwrite",
+            default=False,
+            description="Replace an earlier export of this selection in "
+            "this format",
+        )
+        return form
+
+    def left_over(self, ctx: Any) -> set[str]:
+        """Options of formats that were looked at before."""
+        return all_options()
+
+    def resolve_input(self, ctx: Any) -> types.Property:
+        """Shows the form, with where the export goes and what it needs."""
+        form = self.form(ctx)
+        given = {
+            name: value
+            for name, value in ctx.params.items()
+            if value not in (None, "", [])
+        }
+        # a script is told by the SDK, which checks the same
+        in_app = bool(os.environ.get("FIFTYONE_SERVER"))
+        if in_app and ctx.dataset is not None and given.get("out_dir"):
+            format = _format(ctx.params)
+            options = {n: given[n] for n in options_of(format) if n in given}
+            add_plan(form, ctx.dataset, {**given, "format": format}, options)
+        view = types.View(label=self.label, description=self.description)
+        return types.Property(form.inputs, view=view)
 
     def run(
         self, ctx: Any, arguments: dict[str, Any], progress: Any
     ) -> Mapping[str, Any]:
-        """Exports; returns the path."""
+        """Exports; returns the path and what the datasheet tells."""
         selection = arguments.pop("selection", None)
-        format = arguments.pop("format", "tokens")
+        format = arguments.pop("format", DEFAULT_FORMAT)
         path = rmb.export_selection(
-            ctx.dataset, selection, format, **arguments
+            ctx.dataset, selection, format, **arguments, progress=progress
         )
-        return {"path": path}
+        return {"path": path, **_told(Path(path))}
+
+    def __call__(
+        self,
+        samples: Any,
+        *values: Any,
+        delegate: bool = False,
+        **arguments: Any,
+    ) -> Any:
+        """Runs the operator from Python; see ``StageOperator``.
+
+        Raises:
+            RaremineError: if the format has no such option
+        """
+        given = {**dict(zip(self.positional, values, strict=False))}
+        given.update(arguments)
+        format = _format(given)
+        options = {
+            name: value
+            for name, value in arguments.items()
+            if name not in (*self.positional, "overwrite")
+        }
+        check_options(format, exporter(format), options)
+        return super().__call__(
+            samples, *values, delegate=delegate, **arguments
+        )
+
+
+def _format(params: Mapping[str, Any]) -> str:
+    return str(params.get("format") or DEFAULT_FORMAT)
+
+
+def _told(path: Path) -> dict[str, Any]:
+    """What a person wants to know of an export that was just made."""
+    if not any(is_export(folder) for folder in (path, *path.parents)):
+        return {}
+    sheet = read_datasheet(path)
+    files, scenes = sheet["files"], sheet["scenes"]
+    told = {
+        "selection": sheet["selection"]["name"],
+        "frames": sheet["frames"]["selection"],
+        "scenes": f"{scenes['selection']} of {scenes['pool']}",
+        "files": files["files"],
+        "links": files["links"] + files["hard_links"],
+        "size": size_text(files["bytes"]),
+        "notes": sheet["notes"],
+    }
+    for name, rows in sheet["classes"].items():
+        told[name.replace(".", "_")] = [
+            _row(label, row) for label, row in rows.items()
+        ]
+    return told
+
+
+def _row(label: str, counts: Mapping[str, Any]) -> dict[str, Any]:
+    row: dict[str, Any] = {"class": label}
+    for kind in _KINDS:
+        numbers = counts.get(kind)
+        if numbers:
+            before, after = numbers["pool"], numbers["selection"]
+            row[kind] = f"{before} → {after}"
+    return row

@@ -92,6 +92,13 @@ class StageOperator(foo.Operator):
         """
         raise NotImplementedError
 
+    def left_over(self, ctx: Any) -> set[str]:
+        """Names of parameters that only other choices in the form ask for.
+
+        The App sends what was filled in before the choice was changed.
+        """
+        return set()
+
     def form(self, ctx: Any) -> Form:
         """Builds the operator's form for a context."""
         form = Form(
@@ -193,7 +200,7 @@ class StageOperator(foo.Operator):
         """The user's parameters; empty ones mean the SDK's default."""
         names = self.form(ctx).names
         unknown = sorted(set(ctx.params) - names - _FIFTYONES_OWN)
-        if unknown:
+        if unknown and not self.left_over(ctx).issuperset(unknown):
             raise errors.RaremineError(
                 f"Operator {self.stage} has no parameter "
                 f"{', '.join(map(repr, unknown))}; it takes "

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -41,6 +42,11 @@ from raremine.brain.selection.stage import load_selection
 
 _log = logging.getLogger(__name__)
 
+REMEMBERED = 60.0
+"""Seconds for which plans of the same selection read the dataset once."""
+
+_recent: list[tuple[Any, dict[str, Any]]] = []
+
 STAGING = ".raremine-"
 """How the names of unfinished exports begin."""
 
@@ -60,6 +66,21 @@ class ExportPlan:
     bytes: int
     free: int
     exists: bool
+
+    def check(self, overwrite: bool = False) -> None:
+        """Refuses what ``export_selection`` would refuse.
+
+        Raises:
+            RaremineError: if the destination may not be written, or the disk
+                is too small
+        """
+        _check_destination(self.destination, overwrite)
+        if self.bytes > self.free:
+            raise RaremineError(
+                f"The export needs {size_text(self.bytes)}, and "
+                f"{self.destination.parent} has {size_text(self.free)} left; "
+                "free some space or choose another folder."
+            )
 
 
 def export_formats() -> list[str]:
@@ -85,7 +106,8 @@ def plan_export(
         options.pop(name, None)
     how = exporter(format)
     check_options(format, how, options)
-    return _plan(_job(dataset, selection, format, out_dir), how, options)
+    job = _job(dataset, selection, format, out_dir)
+    return _plan(replace(job, _read=_recently_read(job)), how, options)
 
 
 def export_selection(
@@ -132,13 +154,7 @@ def export_selection(
     _check_destination(job.final, overwrite)
     _check_own_media(job)
     _check_leakage(job)
-    plan = _plan(job, how, options)
-    if plan.bytes > plan.free:
-        raise RaremineError(
-            f"The export needs {size_text(plan.bytes)}, and "
-            f"{job.final.parent} has {size_text(plan.free)} left; free some "
-            "space or choose another folder."
-        )
+    _plan(job, how, options).check(overwrite)
     with _staging(job.final) as staging:
         job = replace(job, folder=staging)
         written = how.write(job, **options)
@@ -171,6 +187,23 @@ def _job(
     stem = file_stem(chosen.name)
     final = Path(out_dir).expanduser().resolve() / f"{stem}-{format}"
     return ExportJob(dataset, chosen, final, stem, final)
+
+
+def _recently_read(job: ExportJob) -> dict[str, Any]:
+    """What was read for the last plan, while a user fills in a form.
+
+    Reading it anew after every word takes seconds with a large dataset.
+    """
+    key = (job.dataset._doc.id, job.selection)
+    found = next(iter(_recent), None)
+    if found is None or found[0] != key:
+        found = (key, {})
+        _recent[:] = [found]
+        # whoever leaves the form does not come back to free it
+        timer = threading.Timer(REMEMBERED, _recent.clear)
+        timer.daemon = True
+        timer.start()
+    return found[1]
 
 
 def _plan(

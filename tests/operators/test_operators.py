@@ -400,7 +400,11 @@ def test_export_passes_the_selection_and_the_format(
     )
     args, arguments = double.calls[0]
     assert args[1:] == (None, "tokens")
-    assert arguments == {"out_dir": str(tmp_path), "overwrite": True}
+    assert arguments == {
+        "out_dir": str(tmp_path),
+        "overwrite": True,
+        "progress": None,
+    }
     assert result.result == {"path": str(tmp_path / "s.json")}
 
 
