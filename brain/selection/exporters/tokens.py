@@ -8,8 +8,21 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from raremine.brain.selection.exporters.job import ExportJob, Written
 from raremine.brain.selection.result import Pick, Selection
+
+SPLITS = "splits.json"
+"""Name of the file in which the devkit looks for custom splits."""
+
+PREDEFINED = frozenset(
+    {
+        *("train", "val", "test", "mini_train", "mini_val"),
+        *("train_detect", "train_track"),
+    }
+)
+"""Splits that the devkit knows by itself: for these it reads no file."""
 
 _BYTES_A_FRAME = 2000
 """Generous: token, scene, reason and concepts, in JSON and in CSV."""
@@ -18,18 +31,22 @@ _BYTES_A_FRAME = 2000
 class TokensExporter:
     """Sample tokens as JSON and CSV, and as a nuScenes custom split.
 
-    ``<name>.json`` holds the tokens by split and what made them,
-    ``<name>.csv`` one row for each frame with why it is in.
+    ``<name>.json`` holds the tokens by split, those of the evaluation splits
+    whole and apart, and what made the selection; ``<name>.csv`` one row for
+    each chosen frame with why it is in; ``splits.json`` scene names by split
+    in the form that nuscenes-devkit (1.1.10 or later) reads from a version
+    folder.
     """
 
-    summary = "sample tokens per split as JSON and CSV"
+    summary = "sample tokens per split as JSON and CSV, and a custom split"
 
     def space(self, job: ExportJob) -> int:
         """Returns the bytes that the export will need on disk, at most."""
         every = len(job.selection) + sum(
             map(len, job.evaluation_tokens.values())
         )
-        return _BYTES_A_FRAME * (every + 10)
+        scenes = len(set(job.frames.scene.tolist()))
+        return _BYTES_A_FRAME * (every + 2 * scenes + 10)
 
     def write(self, job: ExportJob) -> Written:
         """Writes the selection's tokens."""
@@ -55,11 +72,42 @@ class TokensExporter:
             },
             "tokens": selection.tokens,
             "splits": splits,
+            "evaluation": job.evaluation_tokens,
         }
         path = job.folder / f"{job.stem}.json"
         write_json(document, path)
         _write_csv(selection, job.folder / f"{job.stem}.csv")
+        write_json(custom_splits(job), job.folder / SPLITS)
         return Written(path)
+
+
+def custom_splits(job: ExportJob) -> dict[str, list[str]]:
+    """Returns scene names by split, the selection's own split among them.
+
+    The devkit's custom splits are of scenes: the selection's names all
+    scenes that it has a frame of, with all their frames. The data set's own
+    splits come first, as for many readers a scene is in the first split that
+    names it.
+
+    Args:
+        job: the export
+    """
+    frames = job.frames
+    scenes: dict[str, set[str]] = {}
+    for split, scene in zip(
+        frames.split.tolist(), frames.scene.tolist(), strict=True
+    ):
+        if split:
+            scenes.setdefault(split, set()).add(scene)
+    chosen = np.isin(frames.sample_token, job.train_tokens)
+    name = job.selection.name
+    while name in scenes or name in PREDEFINED:
+        name = f"{name}_selection"
+    own = {name: set(frames.scene[chosen].tolist())}
+    return {
+        split: sorted(names)
+        for split, names in (*sorted(scenes.items()), *own.items())
+    }
 
 
 def write_json(document: Any, path: Path) -> None:

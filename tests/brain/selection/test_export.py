@@ -89,7 +89,7 @@ def test_an_export_is_replaced_only_on_demand_and_as_a_whole(
     assert again.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["mine-tokens"]
     assert sorted(p.name for p in path.parent.iterdir()) == sorted(
-        {*BESIDE, "mine.csv", "mine.json"}
+        {*BESIDE, "mine.csv", "mine.json", "splits.json"}
     )
 
 
@@ -118,7 +118,8 @@ def test_an_export_stays_in_its_folder(
     out = tmp_path / "a" / "b"
     export_selection(dataset, "../../out", "tokens", out)
     assert {p for p in tmp_path.rglob("*") if p.is_file()} == {
-        out / "out-tokens" / name for name in ("out.json", "out.csv", *BESIDE)
+        out / "out-tokens" / name
+        for name in ("out.json", "out.csv", "splits.json", *BESIDE)
     }
     assert file_stem("..") == file_stem("/") == "selection"
 
