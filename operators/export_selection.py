@@ -75,9 +75,9 @@ class ExportSelection(StageOperator):
             default=DEFAULT_FORMAT,
             description=exporter(format).summary if known else None,
         )
-        form.text("out_dir")
         if known:
             add_options(form, format, ctx.dataset)
+        form.text("out_dir")
         form.switch(
             "overwrite",
             default=False,
