@@ -11,7 +11,9 @@ import re
 from typing import Any
 
 import fiftyone as fo
+import fiftyone.core.odm as odm
 
+from raremine.brain.columns import take_in_changes
 from raremine.brain.errors import MissingStageError, RaremineError
 from raremine.brain.runs import MiningStage, MiningStageConfig, run_params
 from raremine.brain.selection.views import SELECTION_VIEW, save_selection_view
@@ -41,6 +43,27 @@ class SelectionRun(MiningStage):
             last = max(others.values(), key=lambda p: p["number"])
             save_selection_view(dataset, last["name"], last.get("frames"))
         super().cleanup(samples, key)
+
+
+def take_in_runs(dataset: fo.Dataset) -> None:
+    """Takes in what other processes have selected since.
+
+    As the App may have, beside a notebook that keeps the dataset open.
+
+    Args:
+        dataset: the root dataset
+    """
+    take_in_changes(dataset)
+    stored = odm.get_db_conn().datasets.find_one(
+        {"_id": dataset._doc.id}, {"brain_methods": 1}
+    )
+    known = {
+        key: getattr(run, "id", None)
+        for key, run in dataset._doc.brain_methods.items()
+    }
+    # a run that was replaced keeps its key and gets another document
+    if stored is not None and (stored.get("brain_methods") or {}) != known:
+        dataset._reload(hard=True)
 
 
 def selection_runs(dataset: fo.Dataset) -> dict[str, dict[str, Any]]:

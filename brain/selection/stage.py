@@ -11,8 +11,8 @@ import fiftyone as fo
 from fiftyone import ViewField as F
 
 from raremine.brain.columns import all_slices
-from raremine.brain.errors import RaremineError
-from raremine.brain.runs import load_results, record_run
+from raremine.brain.errors import MissingStageError, RaremineError
+from raremine.brain.runs import record_run
 from raremine.brain.selection.exclusion import with_exclusions_read
 from raremine.brain.selection.frames import frames_for
 from raremine.brain.selection.recipe import Recipe, load_recipe
@@ -24,6 +24,7 @@ from raremine.brain.selection.runs import (
     find_run,
     run_key,
     selection_runs,
+    take_in_runs,
 )
 from raremine.brain.selection.views import (
     has_groups,
@@ -99,6 +100,7 @@ def select_frames(
         RaremineError: if the name is already used as a tag or by another run
     """
     dataset = dataset._root_dataset
+    take_in_runs(dataset)
     runs = selection_runs(dataset)
     key = next((k for k, p in runs.items() if p["name"] == name), None)
     before = runs.get(key or "", {})
@@ -189,13 +191,23 @@ def load_selection(
     if isinstance(selection, Selection):
         return selection
     dataset = dataset._root_dataset
+    take_in_runs(dataset)
     key = find_run(dataset, selection)
-    return Selection.from_dict(load_results(dataset, key)["selection"])
+    # not from FiftyOne's cache: another process may have replaced the run
+    stored = dataset.load_brain_results(key, cache=False)
+    if stored is None:
+        raise MissingStageError(
+            f"The selection under brain key '{key}' of dataset "
+            f"'{dataset.name}' was not finished; run select_frames again."
+        )
+    return Selection.from_dict(stored.data["selection"])
 
 
 def list_selections(dataset: fo.Dataset) -> list[str]:
     """Returns the names of a dataset's selections, the oldest first."""
-    runs = selection_runs(dataset._root_dataset)
+    dataset = dataset._root_dataset
+    take_in_runs(dataset)
+    runs = selection_runs(dataset)
     return [
         params["name"]
         for params in sorted(runs.values(), key=lambda p: p["number"])
@@ -218,6 +230,7 @@ def delete_selection(dataset: fo.Dataset, name: str) -> dict[str, Any]:
         MissingStageError: if there is no such selection
     """
     dataset = dataset._root_dataset
+    take_in_runs(dataset)
     key = find_run(dataset, name)
     params = selection_runs(dataset)[key]
     views = set(dataset.list_saved_views())

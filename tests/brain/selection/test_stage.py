@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import fiftyone as fo
@@ -246,6 +248,31 @@ def test_another_process_loads_the_run_and_its_life_cycle(
     assert copy.list_saved_views() == []
     assert len(tagged(dataset, "mine")) == 6 * SLICES
     copy.delete()
+
+
+def test_what_another_process_selected_is_seen(dataset: fo.Dataset) -> None:
+    """As when the App selects and a notebook has the dataset open."""
+
+    def elsewhere(code: str) -> None:
+        text = (
+            "import sys, fiftyone as fo, raremine.brain as rmb\n"
+            f"dataset = fo.load_dataset({dataset.name!r})\n{code}"
+        )
+        subprocess.run([sys.executable, "-c", text], check=True)
+
+    first = select_frames(dataset, {"random": 0.1}, name="a")
+    elsewhere(
+        "rmb.select_frames(dataset, {'random': 0.2}, name='b')\n"
+        "rmb.select_frames(dataset, {'random': 0.3}, name='a')"
+    )
+    assert list_selections(dataset) == ["b", "a"]
+    assert len(load_selection(dataset, "b")) == 4
+    again = load_selection(dataset, "a")
+    assert (len(first), len(again)) == (2, 6)
+    elsewhere("rmb.delete_selection(dataset, 'b')")
+    assert list_selections(dataset) == ["a"]
+    delete_selection(dataset, "a")
+    assert dataset.list_saved_views() == []
 
 
 def test_comparing_two_selections(dataset: fo.Dataset) -> None:
