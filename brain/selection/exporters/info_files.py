@@ -35,59 +35,56 @@ _FORGET = 500
 
 
 @dataclass(frozen=True)
-class InfoFile:
-    """An info file, with some of its entries.
+class Filtered:
+    """An info file that was cut down.
 
     Attributes:
-        path: the file
         layout: "v2", "legacy" or "openpcdet"
-        document: what the file holds, with the kept entries alone
-        entries: the kept entries, in the order of the file
-        total: number of entries in the file
+        tokens: sample tokens of the entries that stayed, in their order
+        total: number of entries that there were
     """
 
-    path: Path
     layout: str
-    document: Any
-    entries: list[dict[str, Any]]
+    tokens: list[str]
     total: int
 
 
-def read_infos(path: Path, wanted: Collection[str]) -> InfoFile:
-    """Reads the wanted entries of an info file, through restricted pickle.
+def filter_file(path: Path, wanted: Collection[str], target: Path) -> Filtered:
+    """Writes an info file with the wanted entries alone.
+
+    A large file is cut as it is, without loading anything. Others are loaded
+    by a restricted unpickler.
 
     Args:
         path: the file
         wanted: sample tokens
-
-    Returns:
-        the file with the entries of these tokens, in its order
+        target: where to write
 
     Raises:
         RaremineError: if it cannot be read or is of no known layout
     """
-    found = None
     if path.is_file() and path.stat().st_size >= _LARGE:
-        from raremine.brain.selection.exporters.pickle_cut import load_entries
+        from raremine.brain.selection.exporters.pickle_cut import cut_entries
 
-        found = load_entries(path, tuple(LIST_KEY.values()), wanted)
-    if found is not None:
-        document, total = found
-        layout, entries = _entries(path, document)
-        return InfoFile(path, layout, document, entries, total)
+        cut = cut_entries(path, tuple(LIST_KEY.values()), wanted, target)
+        if cut is not None:
+            layout = next(
+                (name for name, key in LIST_KEY.items() if key == cut.key),
+                OPENPCDET,
+            )
+            return Filtered(layout, cut.tokens, cut.total)
     document = load_pickle(path)
     layout, every = _entries(path, document)
     tokens = [_token(path, at, entry) for at, entry in enumerate(every)]
-    entries = [
-        entry
-        for entry, token in zip(every, tokens, strict=True)
-        if token in wanted
-    ]
+    kept = [at for at, token in enumerate(tokens) if token in wanted]
+    entries = [every[at] for at in kept]
     if layout == OPENPCDET:
         document = entries
     else:
         document[LIST_KEY[layout]] = entries
-    return InfoFile(path, layout, document, entries, len(every))
+    with target.open("wb") as file, collection_paused():
+        pickle.dump(document, file, protocol=PROTOCOL)
+    return Filtered(layout, [tokens[at] for at in kept], len(every))
 
 
 def _entries(path: Path, document: Any) -> tuple[str, list[Any]]:
@@ -119,12 +116,6 @@ def _token(path: Path, at: int, entry: Any) -> str:
             "converter of your training code."
         )
     return token
-
-
-def write_pickle(document: Any, path: Path) -> None:
-    """Writes an info file that has been read, or parts of one."""
-    with path.open("wb") as file, collection_paused():
-        pickle.dump(document, file, protocol=PROTOCOL)
 
 
 class Streamed:

@@ -12,9 +12,8 @@ from raremine.brain.pool import SplitLeakageError
 from raremine.brain.progress import Progress
 from raremine.brain.selection.exporters.info_files import (
     OPENPCDET,
-    InfoFile,
-    read_infos,
-    write_pickle,
+    Filtered,
+    filter_file,
 )
 from raremine.brain.selection.exporters.job import ExportJob, Written
 
@@ -148,14 +147,12 @@ def filter_infos(
     found: set[str] = set()
     with Progress(len(paths), "Filtering infos", job.progress) as progress:
         for path in paths:
-            info = read_infos(path, frozenset(wanted))
-            _check(job, info, layouts)
-            write_pickle(info.document, job.folder / path.name)
-            tokens = [entry["token"] for entry in info.entries]
-            found.update(tokens)
+            info = filter_file(path, frozenset(wanted), job.folder / path.name)
+            _check(job, path, info, layouts)
+            found.update(info.tokens)
             facts["infos"][path.name] = {
                 "layout": info.layout,
-                "entries": len(tokens),
+                "entries": len(info.tokens),
                 "entries_before": info.total,
             }
             progress.add()
@@ -179,21 +176,23 @@ def filter_infos(
     return Written(job.folder / paths[0].name, facts, tuple(notes))
 
 
-def _check(job: ExportJob, info: InfoFile, layouts: Collection[str]) -> None:
+def _check(
+    job: ExportJob, path: Path, info: Filtered, layouts: Collection[str]
+) -> None:
     """Refuses a file of another layout or without any selected frame."""
     if info.layout not in layouts:
         other = OPENPCDET if info.layout == OPENPCDET else "mmdet3d"
         raise RaremineError(
-            f"{info.path} is of layout '{info.layout}', not of "
+            f"{path} is of layout '{info.layout}', not of "
             f"{' or '.join(sorted(layouts))}; export it with format "
             f"'{other}' and without the option layout."
         )
-    if not info.entries:
+    if not info.tokens:
         splits = " and ".join(job.evaluation_tokens)
         hint = f" Infos of {splits} go into the option val." if splits else ""
         raise RaremineError(
             f"None of the {len(job.train_tokens)} selected frames is among "
-            f"the {info.total} entries of {info.path}. Entries are found by "
+            f"the {info.total} entries of {path}. Entries are found by "
             "nuScenes sample token; the selection's first is "
             f"{job.train_tokens[0]!r}. Is it of another version of the "
             f"data?{hint}"

@@ -1,17 +1,17 @@
-"""Cuts the wanted entries out of a large pickle before it is loaded.
+"""Cuts entries out of a large pickle without making objects of any.
 
 Info files of all of nuScenes are lists of tens of thousands of entries. As
 Python objects they take ten times the memory of the file, and making them
-takes most of the time. Here only the entries that are wanted are made.
+takes most of the time. Here the bytes of the unwanted entries are left out,
+and values that the others fetch from them are put in their place.
 """
 
 from __future__ import annotations
 
-import io
 import pickle as _p
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -31,98 +31,81 @@ from raremine.brain.selection.exporters.pickle_scan import (
     text_at,
     walk,
 )
-from raremine.brain.selection.exporters.restricted_pickle import load_stream
+from raremine.brain.selection.exporters.restricted_pickle import check_name
 
+_SHORT_PUT, _LONG_PUT = _p.BINPUT[0], _p.LONG_BINPUT[0]
 _SHORT_GET, _LONG_GET = _p.BINGET[0], _p.LONG_BINGET[0]
 _LIST, _DICT = _p.EMPTY_LIST[0], _p.EMPTY_DICT[0]
-_MARK_CODE, _APPENDS = _p.MARK[0], _p.APPENDS[0]
-_MEMOIZE_CODE, _POP, _END = _p.MEMOIZE[0], _p.POP[0], _p.STOP[0]
+_PROTO, _POP, _STOP = _p.PROTO[0], _p.POP[0], _p.STOP[0]
 
-_PAIRS, _STACK, _MARKS = 256, 1 << 17, 1 << 10
+_PAIRS, _NAMES, _STACK, _MARKS = 256, 1 << 12, 1 << 17, 1 << 10
 
 
-def load_entries(
-    path: Path, keys: Sequence[str], wanted: Collection[str]
-) -> tuple[Any, int] | None:
-    """Reads a pickle of entries with tokens, but only the wanted entries.
+class Cut(NamedTuple):
+    """What was cut.
+
+    Attributes:
+        key: key of the list of entries, None where it is the document
+        tokens: tokens of the entries that stayed
+        total: number of entries that there were
+    """
+
+    key: str | None
+    tokens: list[str]
+    total: int
+
+
+def cut_entries(
+    path: Path, keys: Sequence[str], wanted: Collection[str], target: Path
+) -> Cut | None:
+    """Writes a pickle of entries with tokens with the wanted entries alone.
 
     The entries are the pickled list itself, or a list that the pickled
-    dictionary holds. Each is a dictionary with a "token".
+    dictionary holds. Each is a dictionary with a "token". All that stays is
+    copied as it is: nothing is loaded, so nothing can run.
 
     Args:
         path: the file
         keys: key of the list in the dictionary: the first of these that it
             has
         wanted: the tokens
+        target: where to write
 
     Returns:
-        what the file holds, with the wanted entries alone, and how many
-        entries it has; None if the file is not of that form, or not written
-        in the way of Python's pickler
+        what was cut; None, and nothing written, if the file is not of that
+        form, or not written in the way of Python's pickler
 
     Raises:
-        RaremineError: as ``load_pickle``
+        RaremineError: if what stays names anything that ``load_pickle``
+            refuses
     """
     try:
         data = np.memmap(path, np.uint8, "r")
     except (OSError, ValueError):
         return None
-    found = _Walked.of(path, data)
+    walked = _Walked.of(path, data)
+    if walked is None:
+        return None
+    found = walked.entries(keys)
     if found is None:
         return None
-    root = found.root
-    if data[root] == _LIST:
-        pairs, list_start = np.zeros((0, 3), np.int64), root
-    elif data[root] == _DICT:
-        pairs = found.pairs
-        names = [found.text(int(at)) for at in pairs[:, 0]]
-        key = next((k for k in keys if k in names), None)
-        if key is None or len(set(names)) < len(names) or None in names:
-            return None
-        list_start = int(pairs[names.index(key), 1])
-    else:
+    key, entries, tokens = found
+    kept = np.array([token in wanted for token in tokens], dtype=bool)
+    out = walked.without(path, entries[~kept])
+    if out is None:
         return None
-    if data[list_start] != _LIST:
+    # the same walk through the result
+    again = _Walked.of(path, out)
+    left = None if again is None else again.entries(keys)
+    names = [t for t, stays in zip(tokens, kept, strict=True) if stays]
+    if left is None or (left[0], left[2]) != (key, names):
         return None
-    entries = found.entries[found.entries[:, 0] == list_start]
-    tokens = [found.text(int(at)) for at in entries[:, 3]]
-    if None in tokens:
-        return None
-    rows = [row for row, token in enumerate(tokens) if token in wanted]
-    # everything of the root but the list, then the entries
-    parts = [
-        part
-        for key_start, start, end in pairs.tolist()
-        for part in ((key_start, start), (start, end))
-        if part[0] != list_start
-    ]
-    head = len(parts)
-    parts += [(int(entries[r, 1]), int(entries[r, 2])) for r in rows]
-    values = found.load(path, parts)
-    if values is None:
-        return None
-    kept = values[head:]
-    if not all(isinstance(entry, dict) for entry in kept):
-        return None
-    if [entry.get("token") for entry in kept] != [tokens[r] for r in rows]:
-        return None
-    if data[root] == _LIST:
-        return kept, len(entries)
-    document, rest = {}, iter(values[:head])
-    for start in pairs[:, 1].tolist():
-        name = next(rest)
-        document[name] = kept if start == list_start else next(rest)
-    return document, len(entries)
+    out.tofile(target)
+    return Cut(key, names, len(tokens))
 
 
 class _Walked:
-    """A pickle that was walked through.
-
-    Attributes:
-        root: where its root starts
-        pairs: see ``walk``
-        entries: see ``walk``
-    """
+    """A pickle that was walked through; the arrays are those of ``walk``."""
 
     def __init__(
         self,
@@ -130,11 +113,12 @@ class _Walked:
         memo: tuple[np.ndarray, np.ndarray, np.ndarray],
         pairs: np.ndarray,
         entries: np.ndarray,
-        root: int,
+        names: np.ndarray,
+        root: tuple[int, int],
     ) -> None:
-        self.root, self.pairs, self.entries = root, pairs, entries
-        self._data = data
+        self._data, self._pairs, self._entries = data, pairs, entries
         self._memo_start, self._memo_end, self._memo_put = memo
+        self._names, self._root = names, root
 
     @classmethod
     def of(cls, path: Path, data: np.ndarray) -> _Walked | None:
@@ -143,11 +127,12 @@ class _Walked:
         # more than there will be; pages that are not used take no memory
         memo = [np.zeros(len(data) // 6 + 1024, kind) for _ in range(3)]
         pairs = np.zeros((_PAIRS, 3), np.int64)
-        entries = np.zeros((len(data) // 32 + 1024, 4), np.int64)
+        entries = np.zeros((len(data) // 32 + 1024, 5), np.int64)
+        names = np.zeros((_NAMES, 3), np.int64)
         stack = np.zeros((_STACK, 5), np.int64)
         marks = np.zeros((_MARKS, 2), np.int64)
-        outcome, memos, pair_count, entry_count = walk(
-            data, *memo, pairs, entries, stack, marks
+        outcome, memos, pair_count, entry_count, name_count = walk(
+            data, *memo, pairs, entries, names, stack, marks
         )
         if outcome == HOSTILE:
             raise RaremineError(
@@ -163,10 +148,33 @@ class _Walked:
             (memo[0][:memos], memo[1][:memos], memo[2][:placed]),
             pairs[:pair_count],
             entries[:entry_count],
-            int(stack[0, 0]),
+            names[:name_count],
+            (int(stack[0, 0]), int(stack[0, 1])),
         )
 
-    def text(self, at: int) -> str | None:
+    def entries(
+        self, keys: Sequence[str]
+    ) -> tuple[str | None, np.ndarray, list[str]] | None:
+        """Returns the list's key, its entries and their tokens."""
+        root, key = self._root[0], None
+        if self._data[root] == _LIST:
+            start = root
+        elif self._data[root] == _DICT:
+            names = [self._text(int(at)) for at in self._pairs[:, 0]]
+            key = next((k for k in keys if k in names), None)
+            if key is None or len(set(names)) < len(names) or None in names:
+                return None
+            start = int(self._pairs[names.index(key), 1])
+        else:
+            return None
+        if self._data[start] != _LIST:
+            return None
+        entries = self._entries[self._entries[:, 0] == start]
+        tokens = [self._text(int(at)) for at in entries[:, 3]]
+        known = [token for token in tokens if token is not None]
+        return (key, entries, known) if len(known) == len(tokens) else None
+
+    def _text(self, at: int) -> str | None:
         """Returns the text that is made at a place, None if none is."""
         if at < 0:
             return None
@@ -175,42 +183,73 @@ class _Walked:
             return None
         return self._data[start:end].tobytes().decode("utf-8", "replace")
 
-    def load(
-        self, path: Path, parts: list[tuple[int, int]]
-    ) -> list[Any] | None:
-        """Loads parts of the pickle; None if they cannot be cut out."""
-        order = sorted(range(len(parts)), key=parts.__getitem__)
-        bounds = np.array(parts, np.int64).reshape(-1, 2)[order]
-        memo_start, memo_end = self._memo_start, self._memo_end
+    def without(self, path: Path, unwanted: np.ndarray) -> np.ndarray | None:
+        """Returns the pickle without entries; None if it does not allow it.
+
+        Args:
+            path: its file
+            unwanted: rows of ``entries``
+        """
+        # with the opcode that appends an entry, if it has one of its own
+        ends = np.maximum(unwanted[:, 2], unwanted[:, 4] + 1)
+        bounds = np.column_stack(
+            [
+                np.r_[self._root[0], ends],
+                np.r_[unwanted[:, 1], self._root[1]],
+            ]
+        )
+        parts = bounds[bounds[:, 0] < bounds[:, 1]]
         possible, needed = fetched(
-            self._data, bounds[:, 0], bounds[:, 1], memo_start, memo_end
+            self._data,
+            parts[:, 0].copy(),
+            parts[:, 1].copy(),
+            self._memo_start,
+            self._memo_end,
         )
         if not possible:
             return None
-        extra = np.stack([memo_start[needed], memo_end[needed]], axis=1)
-        both = np.concatenate([bounds, extra.astype(np.int64)])
-        dropped = np.arange(len(both)) >= len(bounds)
+        extra = np.column_stack(
+            [self._memo_start[needed], self._memo_end[needed]]
+        ).astype(np.int64)
+        both = np.concatenate([parts, extra])
+        dropped = np.arange(len(both)) >= len(parts)
         # an outer value before those that begin with it
         first = np.lexsort((-both[:, 1], both[:, 0]))
         both, dropped = both[first], dropped[first]
         reach = np.maximum.accumulate(both[:, 1])
-        alone = np.r_[True, both[1:, 1] > reach[:-1]][: len(both)]
+        alone = np.r_[True, both[1:, 1] > reach[:-1]]
         both, dropped = both[alone], dropped[alone]
-        out = np.empty((both[:, 1] - both[:, 0]).sum() + len(both) + 16, "u1")
+        self._check_names(path, both)
+        out = np.empty((both[:, 1] - both[:, 0]).sum() + len(both) + 3, "u1")
         length = copy_parts(
             self._data,
             both[:, 0].copy(),
             both[:, 1].copy(),
             dropped,
             self._memo_put,
-            np.empty(len(memo_start), memo_start.dtype),
+            np.empty(len(self._memo_start), self._memo_start.dtype),
             out,
         )
-        values = load_stream(io.BytesIO(out[:length].data), path)
-        placed: list[Any] = [None] * len(parts)
-        for at, value in zip(order, values, strict=True):
-            placed[at] = value
-        return placed
+        out = out[:length]
+        # of one type with what was read, for which there are kernels
+        out.setflags(write=False)
+        return out
+
+    def _check_names(self, path: Path, parts: np.ndarray) -> None:
+        """Refuses names in parts that a restricted unpickler refuses."""
+        within = np.searchsorted(parts[:, 0], self._names[:, 0], "right") - 1
+        for part, (at, module, name) in zip(
+            within.tolist(), self._names.tolist(), strict=True
+        ):
+            if part < 0 or at >= parts[part, 1]:
+                continue
+            if module < 0:
+                end = op_end(self._data, at)
+                written = self._data[at + 1 : end].tobytes()
+                texts = written.decode("utf-8", "replace").split("\n")[:2]
+            else:
+                texts = [str(self._text(module)), str(self._text(name))]
+            check_name(path, *texts)
 
 
 @njit(cache=True)
@@ -287,7 +326,7 @@ def copy_parts(
     numbers: np.ndarray,
     out: np.ndarray,
 ) -> int:
-    """Writes the opcodes that make a list of parts of a pickle.
+    """Writes parts of a pickle as a pickle.
 
     Memoized values are numbered anew, without gaps.
 
@@ -299,13 +338,15 @@ def copy_parts(
         memo_put: where each value was memoized, empty if the pickle numbers
             them itself
         numbers: (m,) room for the new number of each memoized value
-        out: uint8, as long as the parts together plus 16 + p
+        out: uint8, as long as the parts together plus 3 + p
 
     Returns:
         length written
     """
-    used, memos = 2, 0
-    out[0], out[1] = _LIST, _MARK_CODE
+    used, memos = 0, 0
+    if data[0] == _PROTO:
+        out[0], out[1] = data[0], data[1]
+        used = 2
     for part in range(len(starts)):
         at, end = starts[part], ends[part]
         counted = np.searchsorted(memo_put, at) if len(memo_put) else 0
@@ -313,21 +354,26 @@ def copy_parts(
             code = data[at]
             kind = KINDS[code]
             after = op_end(data, at)
-            if kind in (PUT, MEMOIZE):
-                if kind == PUT:
-                    counted = little(data, at + 1, NUMBERS[code])
+            if kind == MEMOIZE:
                 numbers[counted] = memos
                 counted += 1
                 memos += 1
-                out[used] = _MEMOIZE_CODE
+                out[used] = code
                 used += 1
-            elif kind == GET:
-                index = numbers[little(data, at + 1, NUMBERS[code])]
-                wide = index > 255
-                out[used] = _LONG_GET if wide else _SHORT_GET
+            elif kind in (PUT, GET):
+                old = little(data, at + 1, NUMBERS[code])
+                if kind == PUT:
+                    numbers[old] = memos
+                    memos += 1
+                new = np.int64(numbers[old])
+                wide = new > 255
+                if kind == PUT:
+                    out[used] = _LONG_PUT if wide else _SHORT_PUT
+                else:
+                    out[used] = _LONG_GET if wide else _SHORT_GET
                 used += 1
                 for byte in range(4 if wide else 1):
-                    out[used] = (index >> (8 * byte)) & 255
+                    out[used] = (new >> (8 * byte)) & 255
                     used += 1
             elif kind != SKIP:
                 for byte in range(at, after):
@@ -337,5 +383,5 @@ def copy_parts(
         if dropped[part]:
             out[used] = _POP
             used += 1
-    out[used], out[used + 1] = _APPENDS, _END
-    return used + 2
+    out[used] = _STOP
+    return used + 1

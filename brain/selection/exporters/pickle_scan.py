@@ -35,9 +35,10 @@ from numba import njit
     _JOIN,
     _BUILD,
     _NAME,
+    _POP,
     SKIP,
     _STOP,
-) = range(18)
+) = range(19)
 """Kinds of opcodes, by what they do to the stack."""
 
 
@@ -82,6 +83,7 @@ def _tables() -> tuple[np.ndarray, np.ndarray]:
         (_JOIN, ((_p.REDUCE, 2), (_p.NEWOBJ, 2), (_p.STACK_GLOBAL, 2))),
         (_BUILD, ((_p.BUILD, 1),)),
         (_NAME, ((_p.GLOBAL, 0),)),
+        (_POP, ((_p.POP, 1),)),
         (SKIP, ((_p.PROTO, 1), (_p.FRAME, 8))),
         (_STOP, ((_p.STOP, 0),)),
     ):
@@ -97,6 +99,7 @@ _BELOW = (_EXTEND, _APPEND, _UPDATE, _SET, _BUILD)
 """Kinds that put values into the one below them."""
 
 _TEXT1, _TEXT4 = _p.SHORT_BINUNICODE[0], _p.BINUNICODE[0]
+_STACK_NAME = _p.STACK_GLOBAL[0]
 _TOKEN = np.frombuffer(b"token", np.uint8)
 
 OK, OTHER, HOSTILE = 0, 1, 2
@@ -173,9 +176,10 @@ def walk(
     memo_put: np.ndarray,
     pairs: np.ndarray,
     entries: np.ndarray,
+    names: np.ndarray,
     stack: np.ndarray,
     marks: np.ndarray,
-) -> tuple[int, int, int, int]:
+) -> tuple[int, int, int, int, int]:
     """Follows a pickle from its first opcode to its last.
 
     It gives up where an array is too short, too.
@@ -189,19 +193,22 @@ def walk(
             not written there
         pairs: (k, 3) int64; gets start of key, start and end of value of the
             root, where that is a dictionary
-        entries: (e, 4) int64; gets the values of lists that are the root or
-            a value of it: start of the list, start, end, and start of the
-            value's own "token" (-1: none)
-        stack: (s, 5) int64, room to work in
+        entries: (e, 5) int64; gets the values of lists that are the root or
+            a value of it: start of the list, start, end, start of the
+            value's own "token" (-1: none), and where it is appended by an
+            opcode of its own (-1: together with others)
+        names: (g, 3) int64; gets where a class or function is named, and
+            where its module and its name are pushed (-1: written out there)
+        stack: (s, 5) int64, room to work in; the first is the root
         marks: (s, 2) int64, room to work in
 
     Returns:
-        outcome; lengths used of memo_start, of pairs and of entries
+        outcome; lengths used of memo_start, pairs, entries and names
     """
     # of each value on the stack: start, end, number in the memo (-1: none),
     # where its token is and for which start that was found.
     # of each mark: height of the stack, and place
-    memos, pair_count, entry_count, top, mark = 0, 0, 0, 0, 0
+    memos, pair_count, entry_count, name_count, top, mark = 0, 0, 0, 0, 0, 0
     at, size, outcome, memo_kind = 0, len(data), OTHER, PUT
     while at < size:
         code = data[at]
@@ -217,6 +224,12 @@ def walk(
                 break
             if kind == GET and little(data, at + 1, number) >= memos:
                 break
+            if kind == _NAME:
+                if name_count == len(names):
+                    break
+                names[name_count, 0] = at
+                names[name_count, 1] = names[name_count, 2] = -1
+                name_count += 1
             stack[top, 0], stack[top, 1], stack[top, 2] = at, end, -1
             top += 1
             at = end
@@ -270,7 +283,7 @@ def walk(
                 for key in range(first, top, 2):
                     if into == 0:
                         if pair_count == len(pairs):
-                            return OTHER, 0, 0, 0
+                            return OTHER, 0, 0, 0, 0
                         pairs[pair_count, 0] = stack[key, 0]
                         pairs[pair_count, 1] = stack[key + 1, 0]
                         pairs[pair_count, 2] = stack[key + 1, 1]
@@ -281,21 +294,32 @@ def walk(
             if kind in (_EXTEND, _APPEND) and mark <= 1:
                 for item in range(first, top):
                     if entry_count == len(entries):
-                        return OTHER, 0, 0, 0
+                        return OTHER, 0, 0, 0, 0
                     own = stack[item, 4] == stack[item, 0] + 1
                     entries[entry_count, 0] = stack[into, 0]
                     entries[entry_count, 1] = stack[item, 0]
                     entries[entry_count, 2] = stack[item, 1]
                     entries[entry_count, 3] = stack[item, 3] if own else -1
+                    entries[entry_count, 4] = at if kind == _APPEND else -1
                     entry_count += 1
+            if code == _STACK_NAME:
+                if name_count == len(names):
+                    break
+                names[name_count, 0] = at
+                names[name_count, 1] = stack[first, 0]
+                names[name_count, 2] = stack[first + 1, 0]
+                name_count += 1
             for item in range(first, top):
                 if stack[item, 2] >= 0:
                     memo_end[stack[item, 2]] = stack[item, 1]
-            top = into + 1
-            if into == first:
-                if kind == _GATHER:
-                    stack[into, 0] = marks[mark, 1]
-                stack[into, 2] = -1
-            stack[into, 1] = end
+            if kind == _POP:
+                top = first
+            else:
+                if into == first:
+                    if kind == _GATHER:
+                        stack[into, 0] = marks[mark, 1]
+                    stack[into, 2] = -1
+                stack[into, 1] = end
+                top = into + 1
         at = end
-    return outcome, memos, pair_count, entry_count
+    return outcome, memos, pair_count, entry_count, name_count

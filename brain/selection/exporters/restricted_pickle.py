@@ -15,7 +15,7 @@ import pickle
 import re
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -50,39 +50,44 @@ def load_pickle(path: Path) -> Any:
             anything else; nothing of what it asks for has been run then
     """
     try:
-        with path.open("rb", buffering=_BUFFER) as file:
-            return load_stream(file, path)
+        with path.open("rb", buffering=_BUFFER) as file, collection_paused():
+            return _Unpickler(file).load()
     except OSError as error:
         raise RaremineError(
             f"Cannot read {path}: {error.strerror}; pass the path of an "
             "existing file."
         ) from error
-
-
-def load_stream(stream: BinaryIO, path: Path) -> Any:
-    """Reads a pickle as ``load_pickle`` does.
-
-    Args:
-        stream: the pickle
-        path: the file that it comes from, for errors
-    """
-    try:
-        with collection_paused():
-            return _Unpickler(stream).load()
-    except OSError:
-        raise
     except _RefusedError as error:
-        raise RaremineError(
-            f"{path} was not read: it holds {error}. A pickle can run any "
-            "code, so only dictionaries, lists, numbers, texts and NumPy "
-            "arrays are taken. If you trust the file, load it where it was "
-            "made and save it again as such."
-        ) from error
+        raise _refusal(path, str(error)) from error
     except Exception as error:  # a broken file can raise almost anything
         raise RaremineError(
             f"{path} is not a whole pickle of plain values ({error!r}); make "
             "or copy it again."
         ) from error
+
+
+def check_name(path: Path, module: str, name: str) -> None:
+    """Refuses a class or function that ``load_pickle`` would not take.
+
+    Args:
+        path: the file that names it
+        module: its module
+        name: its name
+
+    Raises:
+        RaremineError: if the name may not be in a pickle
+    """
+    if (module, name) not in _ALLOWED:
+        raise _refusal(path, f"'{module}.{name}'")
+
+
+def _refusal(path: Path, what: str) -> RaremineError:
+    return RaremineError(
+        f"{path} was not read: it holds {what}. A pickle can run any code, "
+        "so only dictionaries, lists, numbers, texts and NumPy arrays are "
+        "taken. If you trust the file, load it where it was made and save it "
+        "again as such."
+    )
 
 
 class _Unpickler(pickle.Unpickler):

@@ -382,8 +382,10 @@ def test_entries_that_are_forgotten_while_writing(
         "v2", head, info_files.Streamed(iter(entries)), path
     )
     assert_same(load(path), {**head, "data_list": entries})
-    info = info_files.read_infos(path, {"3", "7"})
-    assert [e["token"] for e in info.entries] == ["3", "7"]
+    left = tmp_path / "left.pkl"
+    info = info_files.filter_file(path, {"3", "7"}, left)
+    assert info.tokens == ["3", "7"] and info.total == 10
+    assert_same(load(left), {**head, "data_list": [entries[3], entries[7]]})
 
 
 def close(found: Any, expected: Any, where: str, skip: str) -> None:

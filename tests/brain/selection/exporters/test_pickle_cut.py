@@ -16,15 +16,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from raremine.brain.errors import RaremineError
-from raremine.brain.selection.exporters.pickle_cut import load_entries
+from raremine.brain.selection.exporters.pickle_cut import cut_entries
 
 KEYS = ("data_list", "infos")
 
 
 def cut(data: bytes, folder: Path, wanted: set[str]) -> Any:
-    path = folder / "infos.pkl"
+    """Returns what is left and how many entries there were, or None."""
+    path, target = folder / "infos.pkl", folder / "out.pkl"
     path.write_bytes(data)
-    return load_entries(path, KEYS, wanted)
+    target.unlink(missing_ok=True)
+    found = cut_entries(path, KEYS, wanted, target)
+    assert (found is None) != target.exists()
+    if found is None:
+        return None
+    root = pickle.loads(target.read_bytes())
+    left = root if found.key is None else root[found.key]
+    assert [entry["token"] for entry in left] == found.tokens
+    return root, found.total
 
 
 def plain(thing: Any) -> Any:
@@ -195,13 +204,62 @@ def test_other_documents_are_left_to_the_loader(
     assert found in (None, ([], 0), ([], 1))
 
 
-def test_what_holds_itself_is_left_to_the_loader(tmp_path: Path) -> None:
+def test_what_holds_itself_holds_what_is_left(tmp_path: Path) -> None:
     entries: list[Any] = entries_of(3)
     entries[1]["all"] = entries
-    assert cut(pickle.dumps(entries, 2), tmp_path, {"t1"}) is None
+    root, _ = cut(pickle.dumps(entries, 2), tmp_path, {"t1"})
+    assert len(root) == 1 and root[0]["all"] is root
     twice = {"infos": entries_of(3)}
     twice["again"] = twice["infos"]
-    assert cut(pickle.dumps(twice, 2), tmp_path, {"t1"}) is None
+    root, _ = cut(pickle.dumps(twice, 2), tmp_path, {"t1"})
+    assert len(root["infos"]) == 1 and root["again"] is root["infos"]
+
+
+@pytest.mark.parametrize("protocol", range(2, 6))
+@pytest.mark.parametrize("count", [0, 1, 2, 1000, 1001])
+def test_entries_that_are_appended_alone(
+    count: int, protocol: int, tmp_path: Path
+) -> None:
+    """A pickler appends the last one by itself, if it is alone in a batch."""
+    entries = entries_of(count)
+    for wanted in ({"t0"}, {f"t{count - 1}"}, set(), {"t0", "t1000"}):
+        expected = [e for e in entries if e["token"] in wanted]
+        for document in (entries, {"infos": entries, "m": 1}):
+            data = pickle.dumps(document, protocol)
+            root, total = cut(data, tmp_path, wanted)
+            left = root if isinstance(root, list) else root["infos"]
+            assert left == expected and total == count
+            assert isinstance(root, list) or root["m"] == 1
+
+
+def test_what_was_cut_can_be_cut_again(tmp_path: Path) -> None:
+    entries = [{"token": f"t{n}", "x": SHARED[n]} for n in range(5)]
+    entries += [{"token": f"t{n}", "x": SHARED[n - 5]} for n in range(5, 9)]
+    for protocol in range(2, 6):
+        data = pickle.dumps(entries, protocol)
+        cut(data, tmp_path, {f"t{n}" for n in range(3, 9)})
+        again = (tmp_path / "out.pkl").read_bytes()
+        root, total = cut(again, tmp_path, {"t6", "t8"})
+        assert total == 6 and plain(root) == plain([entries[6], entries[8]])
+
+
+def test_a_value_fetched_from_an_entry_that_leaves(tmp_path: Path) -> None:
+    """Into the middle, from one to the other, and from within itself."""
+    inner = [1.5]
+    outer = {"a": (inner, "text"), "b": [inner, inner]}
+    entries: list[dict[str, Any]] = [
+        {"token": "t0", "x": outer},
+        {"token": "t1", "y": [outer["a"]]},
+        {"token": "t2", "z": inner, "o": outer},
+        {"token": "t3", "z": [inner, outer["b"]]},
+    ]
+    for protocol in range(2, 6):
+        data = pickle.dumps(entries, protocol)
+        for wanted in ({"t1"}, {"t3"}, {"t1", "t3"}, {"t2", "t3"}):
+            root, _ = cut(data, tmp_path, wanted)
+            assert root == [e for e in entries if e["token"] in wanted]
+        root, _ = cut(data, tmp_path, {"t3"})
+        assert root[0]["z"][1][0] is root[0]["z"][0]
 
 
 def test_old_and_broken_pickles_are_left_to_the_loader(
@@ -210,7 +268,8 @@ def test_old_and_broken_pickles_are_left_to_the_loader(
     entries = entries_of(3)
     assert cut(pickle.dumps(entries, 0), tmp_path, {"t1"}) is None
     assert cut(b"", tmp_path, {"t1"}) is None
-    assert load_entries(tmp_path / "none.pkl", KEYS, {"t1"}) is None
+    none, target = tmp_path / "none.pkl", tmp_path / "target.pkl"
+    assert cut_entries(none, KEYS, {"t1"}, target) is None
     whole = pickle.dumps({"infos": entries}, 4)
     for length in range(len(whole)):
         assert cut(whole[:length], tmp_path, {"t1"}) is None
@@ -232,7 +291,7 @@ def test_nonsense_breaks_nothing(folder: Path, data: st.DataObject) -> None:
     path = folder / "nonsense.pkl"
     path.write_bytes(whole)
     try:
-        load_entries(path, KEYS, {"t1", "t3"})
+        cut_entries(path, KEYS, {"t1", "t3"}, folder / "out.pkl")
     except RaremineError as error:
         assert str(path) in str(error)
 
@@ -249,8 +308,8 @@ def test_cutting_runs_nothing(tmp_path: Path) -> None:
         with pytest.raises(RaremineError, match=r"'posix.system'"):
             cut(data, tmp_path, {"t1"})
         # nor is it copied along where nobody wants it
-        found = cut(data, tmp_path, {"t0", "t2"})
-        assert found is not None and len(found[0]["infos"]) == 2
+        root, _ = cut(data, tmp_path, {"t0", "t2"})
+        assert root == {"infos": [entries[0], entries[2]]}
     assert not (tmp_path / "it ran").exists()
 
 
