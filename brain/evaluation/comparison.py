@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -24,6 +24,9 @@ RESAMPLES = 1000
 
 BEYOND = 1.25
 """How far orders go: in a resampled pool a budget may end a little later."""
+
+FEWEST_OF_CLASS = 10
+"""Scenes with a class below which its intervals say little."""
 
 DIGITS = 4
 """Decimals of correlations and overlaps."""
@@ -89,7 +92,9 @@ def compare(
         "resamples": rules.weight.shape[1],
         "mark": mark,
         "truth": truth.summary,
-        "notes": few_scenes(scenes),
+        "notes": few_scenes(
+            scenes, truth.summary.get("scenes_by_class", {})
+        ),
     }
     return report
 
@@ -120,16 +125,32 @@ def order_limit(frames: int, largest: float) -> int:
     return min(frames, int(np.ceil(BEYOND * share_count(largest, frames))))
 
 
-def few_scenes(scenes: int) -> list[str]:
-    """Returns a warning if there are too few scenes for intervals."""
-    if scenes >= FEWEST_SCENES:
-        return []
+def few_scenes(scenes: int, by_class: Mapping[str, int]) -> list[str]:
+    """Returns warnings where there are too few scenes for intervals.
+
+    Args:
+        scenes: number of scenes
+        by_class: number of scenes that hold each class
+    """
     if scenes < 2:
         return ["There is one scene, so nothing says how others would do."]
-    return [
-        f"There are {scenes} scenes; intervals from fewer than "
-        f"{FEWEST_SCENES} are too narrow."
+    notes = []
+    if scenes < FEWEST_SCENES:
+        notes.append(
+            f"There are {scenes} scenes; intervals from fewer than "
+            f"{FEWEST_SCENES} are too narrow."
+        )
+    few = [
+        f"{name} ({number})"
+        for name, number in by_class.items()
+        if 0 < number < FEWEST_OF_CLASS
     ]
+    if few:
+        notes.append(
+            f"Fewer than {FEWEST_OF_CLASS} scenes hold {', '.join(few)}: "
+            "intervals of these classes say little."
+        )
+    return notes
 
 
 def _rounded(matrix: np.ndarray) -> list[list[float]]:

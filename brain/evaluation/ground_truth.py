@@ -194,6 +194,10 @@ def frame_truth(
             "frames_by_class": dict(
                 zip(names, presence.sum(axis=0).tolist(), strict=True)
             ),
+            "scenes_by_class": {
+                name: len(set(frames.scene[column].tolist()))
+                for name, column in zip(names, presence.T, strict=True)
+            },
             "instances_by_class": dict(
                 zip(
                     names,

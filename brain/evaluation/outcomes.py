@@ -25,6 +25,9 @@ from raremine.brain.ranking import share_count
 DRAWN_POINTS = 40
 """Points of a curve that is kept to be drawn, from 0 to the largest budget."""
 
+FEWEST_HOLDING = 2
+"""Scenes that must hold a kind of thing for an interval."""
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -83,7 +86,8 @@ class Outcome:
         divergence: (n, b) see ``class_divergence``
         redundancy: (n, b) see ``Redundancy``
         resampled_recall: (p, j, r) mean recall over the seeds, on each
-            resampled pool; NaN where a pool holds no such thing
+            resampled pool; NaN where a pool, or all scenes but one, hold
+            no such thing
         resampled_area: (j, r) likewise
         resampled_divergence: (b, r) likewise
         selected: (n, k) rows that each seed selects at the marked budget
@@ -179,6 +183,10 @@ def outcome(
     with np.errstate(invalid="ignore", divide="ignore"):
         resampled /= rules.things
         resampled_area /= rules.things
+    # what one scene alone holds says nothing about other scenes
+    alone = (rules.finds.total > 0).sum(axis=0) < FEWEST_HOLDING
+    resampled[:, alone] = np.nan
+    resampled_area[alone] = np.nan
     count = share_count(mark, len(rules.truth))
     return Outcome(
         name=name,

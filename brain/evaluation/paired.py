@@ -24,7 +24,7 @@ PAIR_COLUMNS = (
     "better_seeds",
 )
 
-DIGITS = 6
+DIGITS = 5
 
 
 def compare_pairs(
@@ -46,21 +46,32 @@ def compare_pairs(
         half of "better"
     """
     out: dict[str, list[Any]] = {name: [] for name in PAIR_COLUMNS}
+    names = [outcome.name for outcome in outcomes]
     for metric, budget, take in _measures(rules):
         values = [take(outcome) for outcome in outcomes]
-        for number, (ours, again) in enumerate(values):
-            for other in range(number + 1, len(values)):
-                theirs, again_theirs = values[other]
-                _add(
-                    out,
-                    outcomes[number].name,
-                    outcomes[other].name,
-                    metric,
-                    budget,
-                    _targets(rules, metric),
-                    ours - theirs,
-                    again - again_theirs,
-                )
+        targets = _targets(rules, metric)
+        t = len(targets)
+        for at, (seeds, pools) in enumerate(values[:-1]):
+            others = names[at + 1 :]
+            # (m, t, n) by seed and (m, t, r) by pool
+            by_seed = np.stack([(seeds - v[0]).T for v in values[at + 1 :]])
+            by_pool = np.stack([pools - v[1] for v in values[at + 1 :]])
+            low, high = interval(by_pool)
+            columns = {
+                "difference": by_seed.mean(axis=-1),
+                "low": low,
+                "high": high,
+                "better_scenes": _better(by_pool),
+                "std": _std(by_seed),
+                "better_seeds": _better(by_seed),
+            }
+            out["a"] += [names[at]] * (t * len(others))
+            out["b"] += [other for other in others for _ in targets]
+            out["metric"] += [metric] * (t * len(others))
+            out["budget"] += [budget] * (t * len(others))
+            out["target"] += targets * len(others)
+            for name, column in columns.items():
+                out[name] += np.round(column, DIGITS).ravel().tolist()
     return out
 
 
@@ -98,42 +109,18 @@ def _targets(rules: Protocol, metric: str) -> list[str]:
     return [name for kind, name in rules.finds.kinds if kind == what]
 
 
-def _add(
-    out: dict[str, list[Any]],
-    a: str,
-    b: str,
-    metric: str,
-    budget: float,
-    targets: Sequence[str],
-    seeds: np.ndarray,
-    pools: np.ndarray,
-) -> None:
-    """Adds the rows of a pair: (n, t) differences by seed, (t, r) by pool."""
-    low, high = interval(pools)
-    n = len(seeds)
-    columns = {
-        "difference": seeds.mean(axis=0),
-        "low": low,
-        "high": high,
-        "better_scenes": _better(pools.T),
-        "std": seeds.std(axis=0, ddof=1) if n > 1 else np.nan * seeds[0],
-        "better_seeds": _better(seeds),
-    }
-    t = len(targets)
-    out["a"] += [a] * t
-    out["b"] += [b] * t
-    out["metric"] += [metric] * t
-    out["budget"] += [budget] * t
-    out["target"] += targets
-    for name, values in columns.items():
-        out[name] += np.round(values, DIGITS).tolist()
+def _std(differences: np.ndarray) -> np.ndarray:
+    """Returns the standard deviation over seeds, NaN for one seed."""
+    if differences.shape[-1] < 2:
+        return np.full(differences.shape[:-1], np.nan)
+    return np.asarray(differences.std(axis=-1, ddof=1))
 
 
 def _better(differences: np.ndarray) -> np.ndarray:
-    """Returns the share of rows above 0, a tie as half, by column."""
+    """Returns the share of differences above 0, a tie as half."""
     known = np.isfinite(differences)
     # recalls are sums and quotients: what rounding leaves is a tie
     sign = np.sign(np.where(np.abs(differences) < 1e-9, 0, differences))
-    points = np.where(known, (sign + 1) / 2, 0).sum(axis=0)
+    points = np.where(known, (sign + 1) / 2, 0).sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(points / known.sum(axis=0))
+        return np.asarray(points / known.sum(axis=-1))

@@ -30,6 +30,7 @@ _FIXED_STYLE: dict[str, dict[str, Any]] = {
     DEFAULT: {"color": "#d62728", "linewidth": 2.6},
     PAPER: {"color": "#1f77b4", "linewidth": 1.8},
 }
+_BANDS = (RANDOM, DEFAULT, PAPER)
 _COLORS = (
     "#ff7f0e",
     "#2ca02c",
@@ -52,7 +53,8 @@ def recall_figure(
 ) -> Figure:
     """Draws frame and instance recall against the budget.
 
-    Lines are means over the seeds, bands 95 % intervals over scenes.
+    Lines are means over the seeds; the bands of random and our presets are
+    95 % intervals over scenes.
 
     Args:
         report: an evaluation
@@ -208,8 +210,18 @@ def drawn_strategies(
     }
     ranked = sorted(areas, key=lambda name: -areas[name])
     fixed = [n for n in (ORACLE, DEFAULT, PAPER, RANDOM) if n in areas]
-    others = [n for n in ranked if n not in fixed]
-    kept = {*fixed, *others[: MOST_DRAWN - len(fixed)]}
+    lines = {
+        curve["strategy"]: tuple(curve["mean"])
+        for curve in report.curves
+        if curve["metric"] == "frame_recall" and curve["target"] == ALL
+    }
+    kept = list(fixed)
+    for name in ranked:
+        # a line that lies on another one shows nothing
+        if len(kept) < MOST_DRAWN and lines.get(name) not in [
+            lines.get(other) for other in kept
+        ]:
+            kept.append(name)
     return [n for n in ranked if n in kept]
 
 
@@ -282,6 +294,9 @@ def _line(
     rows = rows.sort_values("budget")
     budget, mean = rows.budget.to_numpy(), rows["mean"].to_numpy()
     axes.plot(budget, mean, label=name, **style)
+    if name not in _BANDS:
+        # more bands than these hide each other
+        return
     axes.fill_between(
         budget,
         rows["low"].to_numpy(),

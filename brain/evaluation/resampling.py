@@ -198,21 +198,30 @@ def interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         (...) lower and upper end, NaN where fewer than half of the pools
         have a value
     """
-    if not values.shape[-1]:
+    pools = values.shape[-1]
+    if not pools:
         nothing = np.full(values.shape[:-1], np.nan)
         return nothing, nothing
-    ends = (100 * (1 - LEVEL) / 2, 100 * (1 + LEVEL) / 2)
-    flat = values.reshape(-1, values.shape[-1])
-    out = np.full((2, len(flat)), np.nan)
-    known = np.isfinite(flat)
-    whole = known.all(axis=1)
-    if whole.any():
-        out[:, whole] = np.percentile(flat[whole], ends, axis=1)
-    enough = known.sum(axis=1) >= flat.shape[1] / 2
-    for row in np.flatnonzero(enough & ~whole):
-        out[:, row] = np.percentile(flat[row][known[row]], ends)
-    low, high = out.reshape(2, *values.shape[:-1])
+    # NaN goes to the end
+    ranked = np.sort(values, axis=-1)
+    known = np.isfinite(values).sum(axis=-1)
+    low, high = (
+        np.where(known >= pools / 2, _quantile(ranked, known, q), np.nan)
+        for q in ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+    )
     return low, high
+
+
+def _quantile(ranked: np.ndarray, known: np.ndarray, q: float) -> np.ndarray:
+    """Interpolates between the sorted values, as NumPy's default does."""
+    at = q * np.maximum(known - 1, 0)
+    below = np.floor(at).astype(np.int64)
+    above = np.minimum(below + 1, np.maximum(known - 1, 0))
+    low, high = (
+        np.take_along_axis(ranked, place[..., None], axis=-1)[..., 0]
+        for place in (below, above)
+    )
+    return np.asarray(low + (at - below) * (high - low))
 
 
 def _finds_in_order(

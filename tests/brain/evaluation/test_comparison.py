@@ -264,7 +264,9 @@ def test_examples_come_from_many_scenes() -> None:
 
 def test_few_scenes_are_told(report: MiningReport) -> None:
     assert report.meta["notes"] == []
-    assert "12 scenes" in few_scenes(12)[0]
+    assert "12 scenes" in few_scenes(12, {})[0]
+    (note,) = few_scenes(50, {"a": 3, "b": 20, "none": 0})
+    assert "a (3)" in note and "b" not in note and "none" not in note
     truth, scene, score = scene_world(1, 30, 1, rate=3.0)
     frames = frames_of(scene, good=score)
     alone = compare(frames, truth, [by_column("good")], (0.2,), (0,))

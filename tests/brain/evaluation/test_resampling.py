@@ -216,6 +216,17 @@ def test_scenes_are_drawn_with_replacement_and_repeatably() -> None:
     assert (weight != draw_scenes(40, 500, 4)).any()
 
 
+def test_a_class_of_one_scene_has_no_interval() -> None:
+    truth = truth_of([[0], [1], [2], [3], [], []], [0, 1, 0, 1])
+    scene = np.array(["x", "y", "z", "y", "z", "x"])
+    rules = protocol(truth, scene, (0.5,), resamples=20)
+    rows, curves = summarise(outcome("x", [np.arange(6)], rules, 0.5), rules)
+    for row in [*rows, *curves]:
+        if row["metric"].endswith(("recall", "lift", "area", "precision")):
+            known = np.isfinite(row["high"]).all()
+            assert known == (row["target"] != "b"), row
+
+
 def test_interval_leaves_out_pools_without_a_value() -> None:
     values = np.array([[1.0, 2, 3, np.nan], [np.nan, np.nan, np.nan, 1]])
     low, high = interval(values)
