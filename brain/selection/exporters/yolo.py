@@ -94,17 +94,19 @@ class YoloExporter:
             reports[split] = report
         box_export.write_table(job, reports, files)
         path = job.folder / DATASET
-        # Ultralytics refuses a file without `val`; an empty one says no
+        # Ultralytics reads no file without `val`, be it empty
         splits: dict[str, str | None] = {"train": None, "val": None}
         splits |= {split: f"{IMAGES}/{split}" for split in reports}
         content = {**splits, "names": dict(enumerate(export.choice.classes))}
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
         path.write_text(_HEAD + text, encoding="utf-8")
-        return Written(
-            path,
-            box_export.facts(export, reports),
-            tuple(box_export.notes(reports)),
-        )
+        notes = box_export.notes(reports)
+        if "val" not in reports:
+            notes.append(
+                f"{DATASET} has no `val`, without which Ultralytics does not "
+                "train; write there where images to evaluate on are."
+            )
+        return Written(path, box_export.facts(export, reports), tuple(notes))
 
 
 def _prepare(job: ExportJob, options: BoxOptions) -> BoxExport:

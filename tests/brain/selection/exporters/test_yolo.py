@@ -123,6 +123,7 @@ def test_without_evaluation_there_is_no_val(
     assert content["train"] and content["val"] is None
     assert "val" not in {p.name for p in path.parent.glob("*/*")}
     assert len(labels(path, "train")) == 6
+    assert "Ultralytics does not train" in read_datasheet(path)["notes"][-1]
 
 
 def test_classes_are_numbered_as_they_are_named(
