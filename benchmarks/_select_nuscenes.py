@@ -71,6 +71,7 @@ def rows(quick: bool) -> list[dict[str, Any]]:
                     "annotations": told["boxes"],
                     "files": told["files"],
                     "seconds": told["seconds"],
+                    "CPU s": told["cpu_seconds"],
                     "peak MB": round(told["peak_mb"]),
                     "MB of tables": round(told["table_mb"]),
                 }

@@ -113,12 +113,20 @@ def read_samples(folder: Path, wanted: Wanted, problems: Problems) -> Samples:
             "There is no keyframe to export: the selection is empty and there "
             "are no evaluation splits."
         )
-    absent = (wanted.chosen | wanted.evaluation) - number.keys()
+    absent = wanted.chosen - number.keys()
     if absent:
         raise RaremineError(
-            f"{len(absent)} keyframes of the data set, such as "
+            f"{len(absent)} keyframes of the selection, such as "
             f"{min(absent)!r}, are not in {table.path}; pass the dataroot "
-            "and source_version that it was loaded from."
+            "and source_version that they were loaded from."
+        )
+    elsewhere = wanted.evaluation - number.keys()
+    if elsewhere:
+        problems.add(
+            "evaluation",
+            f"{len(elsewhere)} keyframes of evaluation splits, such as "
+            f"{min(elsewhere)!r}, are not in {table.path}; they were loaded "
+            "from elsewhere and are left out.",
         )
     scene = np.array([scene_of[s.scene_token] for s in found], dtype=int)
     evaluation = _among(found, wanted.evaluation)

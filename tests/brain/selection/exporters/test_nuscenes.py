@@ -323,6 +323,19 @@ def test_rows_that_refer_to_nothing_are_left_out_and_told(
         assert f"token '{token}'" in told
 
 
+def test_evaluation_frames_of_another_version(
+    drive: Drive, tmp_path: Path
+) -> None:
+    """As in a dataset of trainval with test appended."""
+    drive.write()
+    job = make_job(drive, ["s0-2"], tmp_path / "out")
+    job.frames.sample_token[job.frames.sample_token == "s2-0"] = "gone"
+    job.frames.split[job.frames.sample_token == "gone"] = "test"
+    out = EXPORTER.write(job)
+    assert len(walk(out.main, VERSION).sample) == 9
+    assert any("such as 'gone'" in note for note in out.notes)
+
+
 def test_scenes_keep_their_splits(drive: Drive, tmp_path: Path) -> None:
     drive.write()
     names = ["scene-0061", "scene-0103"]
