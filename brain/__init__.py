@@ -1266,7 +1266,7 @@ def mine(
     recipe: Mapping[str, Any] | str | Path | None = None,
     field: str = "objects",
     name: str | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     out_dir: str | Path | None = None,
     evaluate: bool | None = None,
     overwrite: bool = False,
@@ -1295,7 +1295,8 @@ def mine(
             target 10 % by rank
         field ("objects"): detections field; brain keys are named after it
         name (None): name of the selection and its tag, None = ``mined``
-        seed (0): seed of the selection and of sub-sampling
+        seed (None): seed of the selection and of sub-sampling, None = the
+            recipe's, or else 0
         out_dir (None): folder for the token list, None = no export
         evaluate (None): whether to measure against ground truth, None = if
             there is any

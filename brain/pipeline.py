@@ -53,7 +53,7 @@ def run_pipeline(
     recipe: Any,
     field: str,
     name: str | None,
-    seed: int,
+    seed: int | None,
     out_dir: str | Path | None,
     evaluate: bool | None,
     overwrite: bool,
@@ -90,7 +90,7 @@ def run_pipeline(
                 dataset, detect_with, **common, **detect_options
             ),
         )
-        samples = _filtered(dataset, field, settings["filter"], seed)
+        samples = _filtered(dataset, field, settings["filter"], seed or 0)
         run.stage(
             "embed",
             lambda: rmb.embed_objects(
