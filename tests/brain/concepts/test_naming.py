@@ -42,10 +42,6 @@ from raremine.brain.concepts.vocabulary import load_vocabulary
         ("a man on a bus", "pedestrian"),
         ("person in a wheelchair", "wheelchair"),
         ("a construction worker", "pedestrian"),
-        ("a man on an e-scooter", "personal mobility device"),
-        ("a man on a scooter", "motorcycle"),
-        ("a bicycle rack", "bicycle rack"),
-        ("bicycles in a bike rack", "bicycle"),
         ("a semi-trailer", "trailer"),
         # two of the same length decide nothing
         ("a car and a bus", None),

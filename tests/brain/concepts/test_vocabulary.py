@@ -42,26 +42,6 @@ def test_the_shipped_ones_cover_the_ten_classes(name: str | None) -> None:
         assert words.concept_of(name) == name.replace("_", " ")
 
 
-@pytest.mark.parametrize(
-    ("category", "concept"),
-    [
-        ("animal", "animal"),
-        ("human.pedestrian.personal_mobility", "personal mobility device"),
-        ("human.pedestrian.stroller", "stroller"),
-        ("human.pedestrian.wheelchair", "wheelchair"),
-        ("movable_object.debris", "debris"),
-        ("static_object.bicycle_rack", "bicycle rack"),
-        ("vehicle.emergency.ambulance", "emergency vehicle"),
-    ],
-)
-def test_categories_without_a_detection_class_are_concepts(
-    category: str, concept: str
-) -> None:
-    words = load_vocabulary()
-    assert words.concept_of(category.rpartition(".")[2]) == concept
-    assert words.groups()[concept] == "rare"
-
-
 def test_the_paper_s_is_the_published_list() -> None:
     words = load_vocabulary("paper")
     assert words.names == [
