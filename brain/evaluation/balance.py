@@ -5,20 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 
-def class_divergence(counts: np.ndarray, axis: int = -1) -> np.ndarray:
+def class_divergence(counts: np.ndarray) -> np.ndarray:
     """Returns the Kullback-Leibler divergence of class counts to uniform.
 
     Σ p ln(p C) with the shares p of C classes: 0 where all classes come
     equally often, ln C where only one comes. In nats.
 
     Args:
-        counts: non-negative, one entry a class along ``axis``
-        axis (-1): of the classes
+        counts: (..., C) non-negative
 
     Returns:
-        ``counts`` without that axis, NaN where nothing was counted
+        (...) float64, NaN where nothing was counted
     """
-    counts = np.moveaxis(np.asarray(counts, dtype=np.float64), axis, -1)
+    counts = np.asarray(counts, dtype=np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = counts / counts.sum(axis=-1, keepdims=True)
         log = np.log(share * counts.shape[-1])

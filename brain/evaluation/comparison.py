@@ -92,9 +92,7 @@ def compare(
         "resamples": rules.weight.shape[1],
         "mark": mark,
         "truth": truth.summary,
-        "notes": few_scenes(
-            scenes, truth.summary.get("scenes_by_class", {})
-        ),
+        "notes": few_scenes(scenes, truth.summary.get("scenes_by_class", {})),
     }
     return report
 

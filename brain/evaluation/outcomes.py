@@ -89,7 +89,6 @@ class Outcome:
             resampled pool; NaN where a pool, or all scenes but one, hold
             no such thing
         resampled_area: (j, r) likewise
-        resampled_divergence: (b, r) likewise
         selected: (n, k) rows that each seed selects at the marked budget
     """
 
@@ -101,7 +100,6 @@ class Outcome:
     redundancy: np.ndarray
     resampled_recall: np.ndarray
     resampled_area: np.ndarray
-    resampled_divergence: np.ndarray
     selected: np.ndarray
 
 
@@ -172,14 +170,10 @@ def outcome(
     kinds = len(rules.finds.kinds)
     resampled = np.zeros((len(rules.points), kinds, pools))
     resampled_area = np.zeros((kinds, pools))
-    resampled_divergence = np.zeros((len(rules.budgets), pools))
-    classes = _classes(rules)
     for at, part in zip(first, share, strict=True):
         found = reached(rules.finds, orders[at], rules.weight)
         resampled += part * found.finds
         resampled_area += part * found.area
-        by_class = found.finds[rules.at_budget][:, classes]
-        resampled_divergence += part * class_divergence(by_class, axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         resampled /= rules.things
         resampled_area /= rules.things
@@ -197,7 +191,6 @@ def outcome(
         redundancy=redundancy,
         resampled_recall=resampled,
         resampled_area=resampled_area,
-        resampled_divergence=resampled_divergence,
         selected=np.stack([order[:count] for order in orders]),
     )
 

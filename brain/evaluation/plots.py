@@ -203,26 +203,11 @@ def drawn_strategies(
     """
     if strategies is not None:
         return list(strategies)
-    areas = {
-        row["strategy"]: row["mean"]
-        for row in report.rows
-        if row["metric"] == "frame_recall_area" and row["target"] == ALL
-    }
-    ranked = sorted(areas, key=lambda name: -areas[name])
-    fixed = [n for n in (ORACLE, DEFAULT, PAPER, RANDOM) if n in areas]
-    lines = {
-        curve["strategy"]: tuple(curve["mean"])
-        for curve in report.curves
-        if curve["metric"] == "frame_recall" and curve["target"] == ALL
-    }
-    kept = list(fixed)
-    for name in ranked:
-        # a line that lies on another one shows nothing
-        if len(kept) < MOST_DRAWN and lines.get(name) not in [
-            lines.get(other) for other in kept
-        ]:
-            kept.append(name)
-    return [n for n in ranked if n in kept]
+    fixed = (ORACLE, DEFAULT, PAPER, RANDOM)
+    ranked = report.ranked(distinct=fixed)
+    others = [name for name in ranked if name not in fixed]
+    left_out = others[MOST_DRAWN - (len(ranked) - len(others)) :]
+    return [name for name in ranked if name not in left_out]
 
 
 def _heat_map(
@@ -266,7 +251,7 @@ def _heat_map(
 
 
 def _short(value: float) -> str:
-    """Writes a number from -1 to 1 in few signs: ".42", "-.1", "1"."""
+    """Writes a number from -1 to 1 in few signs: ".42", "-.10", "1"."""
     text = f"{value:.2f}".replace("0.", ".").replace("1.00", "1")
     return "0" if text in (".00", "-.00") else text
 

@@ -115,6 +115,35 @@ class MiningReport:
         """The budget at which selections are compared."""
         return nearest_budget(self.meta["budgets"])
 
+    def ranked(self, distinct: Sequence[str] | None = None) -> list[str]:
+        """Returns the strategies, the best area of frame recall first.
+
+        Args:
+            distinct (None): None = all; names = these, and of the others
+                those whose curve lies neither on one of theirs nor on that
+                of a better one: single scores often order alike
+        """
+        area = {
+            row["strategy"]: row["mean"]
+            for row in self.rows
+            if row["metric"] == "frame_recall_area" and row["target"] == ALL
+        }
+        names = sorted(area, key=lambda name: -area[name])
+        if distinct is None:
+            return names
+        lines = {
+            curve["strategy"]: tuple(curve["mean"])
+            for curve in self.curves
+            if curve["metric"] == "frame_recall" and curve["target"] == ALL
+        }
+        kept = [name for name in distinct if name in area]
+        drawn = {lines.get(name) for name in kept}
+        for name in names:
+            if lines.get(name) not in drawn:
+                kept.append(name)
+                drawn.add(lines.get(name))
+        return [name for name in names if name in kept]
+
     def compare(
         self,
         a: str,

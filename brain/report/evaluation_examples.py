@@ -14,10 +14,7 @@ from raremine.brain.errors import RaremineError
 from raremine.brain.evaluation.curves import ALL
 from raremine.brain.evaluation.report import MiningReport
 from raremine.brain.objects import ObjectTable
-from raremine.brain.report.evaluation_tables import (
-    ranked_strategies,
-    strategy_title,
-)
+from raremine.brain.report.evaluation_tables import strategy_title
 from raremine.brain.report.examples import cut_crops
 from raremine.brain.report.html import Html, element, percent
 from raremine.brain.report.parts import section
@@ -47,7 +44,8 @@ def default_pairs(report: MiningReport) -> list[tuple[str, str]]:
 
     Rivals are random, and the preset paper or else the best other one.
     """
-    ranked = [n for n in ranked_strategies(report) if n != ORACLE]
+    known = (ORACLE, DEFAULT, PAPER, RANDOM)
+    ranked = [n for n in report.ranked(distinct=known) if n != ORACLE]
     if not ranked:
         return []
     ours = DEFAULT if DEFAULT in ranked else ranked[0]

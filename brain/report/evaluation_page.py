@@ -27,7 +27,6 @@ from raremine.brain.report.evaluation_tables import (
     matching_note,
     object_table,
     pair_table,
-    ranked_strategies,
     strategy_table,
     strategy_title,
     times,
@@ -82,7 +81,7 @@ def page(
 
 def headline_strategy(report: MiningReport) -> str:
     """Returns whose numbers come first: ours, or else the best one."""
-    ranked = ranked_strategies(report)
+    ranked = report.ranked()
     if DEFAULT in ranked:
         return DEFAULT
     return next((n for n in ranked if n not in (ORACLE, RANDOM)), ranked[0])
@@ -144,11 +143,13 @@ def _recall(report: MiningReport) -> Html:
 def _classes(report: MiningReport) -> Html:
     """Lift of each class, a bar for each of a few strategies."""
     ours = headline_strategy(report)
-    ranked = [n for n in ranked_strategies(report) if n not in (ORACLE,)]
     rivals = [b for a, b in default_pairs(report) if a == ours]
+    ranked = report.ranked(distinct=(ours, *rivals, ORACLE, RANDOM))
     names = list(dict.fromkeys([ours, *rivals, *ranked]))
-    names = [n for n in names if n != RANDOM][:COMPARED]
-    held = report.meta.get("truth", {}).get("instances_by_class", {})
+    names = [n for n in names if n not in (ORACLE, RANDOM)][:COMPARED]
+    truth = report.meta.get("truth", {})
+    held = truth.get("instances_by_class", {})
+    scenes = truth.get("scenes_by_class", {})
     targets = [ALL, *(t for t in report.meta["targets"] if held.get(t))]
     cells = {
         (t, n): cell
@@ -167,7 +168,12 @@ def _classes(report: MiningReport) -> Html:
     blocks: list[Html] = []
     for target in targets:
         title = "any target" if target == ALL else target
-        number = "" if target == ALL else f" ({count(held[target])} objects)"
+        number = (
+            f" ({_many(held[target], 'object')} in "
+            f"{_many(scenes.get(target, 0), 'scene')})"
+            if target != ALL
+            else ""
+        )
         rows = [
             Bar(
                 strategy_title(name),
@@ -190,7 +196,8 @@ def _classes(report: MiningReport) -> Html:
         "How many times as many frames with the class a selection of "
         f"{percent(report.mark)} holds as random frames would. The rule "
         "across each bar is random, 1×; thin lines are 95 % intervals over "
-        "scenes. A class that is seen in few scenes has a wide one.",
+        "scenes: wide for a class of few scenes, none for one of a single "
+        "scene.",
         panel(*blocks),
         id="classes",
     )
@@ -200,8 +207,8 @@ def _strategies(report: MiningReport) -> Html:
     return section(
         "Every strategy",
         f"At {percent(report.mark)} of the frames, for all targets, with "
-        "95 % intervals over scenes. Divergence and redundancy are better "
-        "when they are low.",
+        "95 % intervals over scenes. Divergence (of the classes from all "
+        "alike) and redundancy are better when they are low.",
         strategy_table(report),
         *(
             element(
@@ -252,6 +259,13 @@ def _objects(report: MiningReport) -> list[Html]:
         if len(found) > 1:
             blocks.append(element("h3", f"Field {field}"))
         blocks.append(object_table(report, field))
+        blocks.append(
+            element(
+                "details",
+                element("summary", "Among objects that show something real"),
+                object_table(report, field, "matched"),
+            )
+        )
         blocks.append(element("p", matching_note(summary), class_="note"))
     if not blocks:
         return []
@@ -260,8 +274,8 @@ def _objects(report: MiningReport) -> list[Html]:
             "Which score finds rare objects",
             "Every mined object is matched to the annotations; each score "
             "then ranks the objects. AUROC is the chance that a target has "
-            "the higher score than something else; AP, the average "
-            "precision, is what random would have as the share of targets.",
+            "the higher score of the two, with something else. AP is the "
+            "average precision; a random ranking has the number in brackets.",
             *blocks,
             id="objects",
         )
@@ -304,6 +318,10 @@ def _agreement(report: MiningReport) -> list[Html]:
             )
         )
     return parts
+
+
+def _many(number: int, what: str) -> str:
+    return f"{count(number)} {what}{'' if number == 1 else 's'}"
 
 
 def _facts(report: MiningReport) -> Html:

@@ -74,10 +74,10 @@ def how_to_read(report: MiningReport) -> str:
     return (
         "Measured against ground truth that mining never saw. The higher a "
         "line, the more frames with a target its first share of frames "
-        f"holds, on average over {seeds} seeds; bands are 95 % intervals "
-        "over the scenes that might have been recorded. "
-        f"{count(truth.get('frames_with_target', 0))} of "
-        f"{count(truth.get('frames', 0))} train frames hold a target."
+        f"holds, on average over {seeds} seeds; bands (of random and of "
+        "whole presets) are 95 % intervals over the scenes that might have "
+        f"been recorded. {count(truth.get('frames_with_target', 0))} of "
+        f"{count(truth.get('frames', 0))} frames hold a target."
     )
 
 
@@ -97,7 +97,7 @@ def recall_panel(report: MiningReport, metric: str = "frame_recall") -> Html:
     chart = line_chart(
         curve_lines(report, names, metric),
         x_max=max(report.meta["budgets"]),
-        x_title="budget: share of the train frames taken",
+        x_title="budget: share of the frames taken",
         y_title=f"share of {what[1]} found",
         mark=mark,
         description=f"Recall of {what[1]} against the budget: "
@@ -185,6 +185,9 @@ def curve_lines(
             own[column].to_numpy(dtype=np.float64)
             for column in ("budget", "mean", "low", "high")
         )
+        if name not in (RANDOM, DEFAULT, PAPER):
+            # more bands than these hide each other
+            low = high = np.full(len(y), np.nan)
         reached = recall_at(report, name, metric=metric)
         value = "" if reached is None else percent(reached)
         lines.append(Line(strategy_title(name), style, x, y, low, high, value))

@@ -65,16 +65,6 @@ def between(cell: Mapping[str, float], write: Callable[[float], str]) -> str:
     return f"{write(low)} to {write(high)}"
 
 
-def ranked_strategies(report: MiningReport) -> list[str]:
-    """Returns the strategies, the best area of frame recall first."""
-    area = {
-        row["strategy"]: row["mean"]
-        for row in report.rows
-        if row["metric"] == "frame_recall_area" and row["target"] == ALL
-    }
-    return sorted(area, key=lambda name: -area[name])
-
-
 def strategy_table(report: MiningReport, target: str = ALL) -> Html:
     """Lists what every strategy reaches at the marked budget.
 
@@ -135,7 +125,7 @@ def pair_table(
         metric ("frame_recall_area"): what is compared
     """
     rows = []
-    for name in ranked_strategies(report):
+    for name in report.ranked():
         if name == reference:
             continue
         pair = report.compare(reference, name, metric)
@@ -164,42 +154,42 @@ def pair_table(
     )
 
 
-def object_table(report: MiningReport, field: str) -> Html:
+def object_table(report: MiningReport, field: str, among: str = "all") -> Html:
     """Lists how well each object score ranks what is target and rare.
 
     Args:
         report: an evaluation
         field: the mined detections
+        among ("all"): or "matched", without clutter
     """
-    rows = [row for row in report.objects if row["field"] == field]
-    cells = {(r["score"], r["truth"], r["among"]): r for r in rows}
-    wanted = [
-        (truth, among)
-        for truth in ("target", "rare")
-        for among in ("all", "matched")
-        if any((r["truth"], r["among"]) == (truth, among) for r in rows)
-    ]
-    names = list(dict.fromkeys(row["score"] for row in rows))
-    first = wanted[0] if wanted else ("target", "all")
-    names.sort(key=lambda n: -_of(cells, (n, *first), "average_precision"))
+    cells = {
+        (row["score"], row["truth"]): row
+        for row in report.objects
+        if row["field"] == field and row["among"] == among
+    }
+    present = {truth for _, truth in cells}
+    wanted = [truth for truth in ("target", "rare") if truth in present]
+    if not wanted:
+        return element("p", "No object shows any.", class_="empty")
+    names = list(dict.fromkeys(score for score, _ in cells))
+    names.sort(key=lambda n: -_of(cells, (n, wanted[0]), "average_precision"))
     heads = ["Score"]
-    for truth, among in wanted:
-        some = next(c for k, c in cells.items() if k[1:] == (truth, among))
-        of = "" if among == "all" else ", no clutter"
-        heads.append(f"{truth}{of}: AUROC")
-        heads.append(f"AP (random {some['prevalence']:.3f})")
+    for truth in wanted:
+        some = next(cell for key, cell in cells.items() if key[1] == truth)
+        heads.append(f"{truth}: AUROC")
+        heads.append(f"AP ({some['prevalence']:.3f})")
     return table(
         heads,
         [
             [
-                element("td", words(name)),
+                element("td", _score_title(name), class_="nowrap"),
                 *(
                     element(
                         "td",
-                        _number(_of(cells, (name, *key), what)),
+                        _number(_of(cells, (name, truth), what)),
                         class_="n",
                     )
-                    for key in wanted
+                    for truth in wanted
                     for what in ("auroc", "average_precision")
                 ),
             ]
@@ -221,7 +211,7 @@ def matching_note(summary: Mapping[str, Any]) -> str:
         f"{count(summary['unmatched'])} show none and count against a score, "
         f"{count(summary['detected_again'])} show a thing that another "
         f"object shows already, and {count(summary['box_left_out'])} a box "
-        "that the filter leaves out; neither of these is judged. The "
+        "that the filter leaves out: the last two are not judged. The "
         f"detector found {count(found['target'])} of "
         f"{count(there['target'])} target boxes and {count(found['rare'])} "
         f"of {count(there['rare'])} rare ones (categories below "
@@ -264,7 +254,7 @@ def _tint(value: float) -> Html:
     color = "--target" if value >= 0 else "--o1"
     return element(
         "td",
-        f"{value:.2f}",
+        _short(value),
         style=f"background:color-mix(in srgb,var({color}) {share:.0f}%,"
         "var(--card))",
     )
@@ -283,6 +273,21 @@ def _value(
     )
 
 
+def _short(value: float) -> str:
+    """Writes a number from -1 to 1 in few signs: ".42", "−.10", "1"."""
+    text = f"{value:.2f}"
+    if text in ("0.00", "-0.00"):
+        return "0"
+    if text in ("1.00", "-1.00"):
+        text = text[:-3]
+    return text.replace("0.", ".").replace("-", "−")
+
+
+def _score_title(name: str) -> str:
+    """Returns what an object score is called: "−confidence" if turned."""
+    return words(name).replace("-", "−")
+
+
 def _of(cells: Mapping[Any, Mapping[str, Any]], key: Any, what: str) -> float:
     return float(cells[key][what]) if key in cells else math.nan
 
@@ -293,4 +298,7 @@ def _number(value: float) -> str:
 
 def _points(value: float) -> str:
     """Writes a difference of shares in percentage points, with its sign."""
-    return "–" if math.isnan(value) else f"{100 * value:+.1f}"
+    if math.isnan(value):
+        return "–"
+    points = f"{100 * value:+.1f}"
+    return "0.0" if points in ("+0.0", "-0.0") else points.replace("-", "−")

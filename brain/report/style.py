@@ -167,8 +167,8 @@ footer dd{margin:0;overflow-wrap:anywhere}
 .ci{display:block;color:var(--soft);font-size:.78rem;white-space:nowrap}
 .heat{overflow-x:auto}
 .heat table{width:auto;font-size:.78rem}
-.heat th,.heat td{padding:3px 5px;border:1px solid var(--paper);
-  text-align:center;min-width:2.5rem}
+.heat th,.heat td{padding:3px 4px;border:1px solid var(--paper);
+  text-align:center;min-width:2.1rem}
 .heat th{font-weight:500;white-space:nowrap}
 .heat tbody th{text-align:right}
 .heat thead th{writing-mode:vertical-rl;transform:rotate(180deg);

@@ -57,7 +57,5 @@ def test_class_divergence_by_hand() -> None:
         np.log(2) - entropy
     )
     assert np.isnan(class_divergence(np.zeros(3)))
-    table = np.array([[1, 1, 0], [1, 0, 4]])
-    np.testing.assert_allclose(
-        class_divergence(table, axis=0)[:2], [0, np.log(2)]
-    )
+    table = np.array([[1, 1], [5, 0]])
+    np.testing.assert_allclose(class_divergence(table), [0, np.log(2)])
