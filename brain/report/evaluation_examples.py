@@ -14,11 +14,14 @@ from raremine.brain.errors import RaremineError
 from raremine.brain.evaluation.curves import ALL
 from raremine.brain.evaluation.report import MiningReport
 from raremine.brain.objects import ObjectTable
-from raremine.brain.report.evaluation_tables import strategy_title
+from raremine.brain.report.evaluation_tables import (
+    headline_strategy,
+    strategy_title,
+)
 from raremine.brain.report.examples import cut_crops
 from raremine.brain.report.html import Html, element, percent
 from raremine.brain.report.parts import section
-from raremine.brain.strategies import DEFAULT, ORACLE, PAPER, RANDOM
+from raremine.brain.strategies import ORACLE, PAPER, RANDOM
 from raremine.brain.target_classes import class_name
 
 COLUMNS = ("label", "category", "bounding_box", "visibility")
@@ -44,12 +47,12 @@ def default_pairs(report: MiningReport) -> list[tuple[str, str]]:
 
     Rivals are random, and the preset paper or else the best other one.
     """
-    known = (ORACLE, DEFAULT, PAPER, RANDOM)
-    ranked = [n for n in report.ranked(distinct=known) if n != ORACLE]
-    if not ranked:
-        return []
-    ours = DEFAULT if DEFAULT in ranked else ranked[0]
-    others = [n for n in (PAPER, *ranked) if n in ranked and n != ours]
+    ours = headline_strategy(report)
+    known = (ours, ORACLE, PAPER, RANDOM)
+    ranked = report.ranked(distinct=known)
+    others = [
+        n for n in (PAPER, *ranked) if n in ranked and n not in (ours, ORACLE)
+    ]
     rivals = [n for n in others if n != RANDOM][:1]
     rivals += [RANDOM] if RANDOM in others else []
     return [p for r in rivals for p in ((ours, r), (r, ours))]

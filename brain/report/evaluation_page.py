@@ -23,6 +23,7 @@ from raremine.brain.report.evaluation_section import (
 )
 from raremine.brain.report.evaluation_tables import (
     between,
+    headline_strategy,
     heat_map,
     matching_note,
     object_table,
@@ -33,7 +34,7 @@ from raremine.brain.report.evaluation_tables import (
 )
 from raremine.brain.report.html import Html, count, element, join, percent
 from raremine.brain.report.parts import panel, section, words
-from raremine.brain.strategies import DEFAULT, ORACLE, RANDOM
+from raremine.brain.strategies import ORACLE, RANDOM
 
 COMPARED = 3
 """Strategies whose lift is drawn for each class."""
@@ -77,14 +78,6 @@ def page(
         *_agreement(report),
         _facts(report),
     )
-
-
-def headline_strategy(report: MiningReport) -> str:
-    """Returns whose numbers come first: ours, or else the best one."""
-    ranked = report.ranked()
-    if DEFAULT in ranked:
-        return DEFAULT
-    return next((n for n in ranked if n not in (ORACLE, RANDOM)), ranked[0])
 
 
 def _header(report: MiningReport, heading: str) -> Html:

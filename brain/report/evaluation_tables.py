@@ -52,6 +52,14 @@ def strategy_title(name: str) -> str:
     return STRATEGY_TITLES.get(name, words(name))
 
 
+def headline_strategy(report: MiningReport) -> str:
+    """Returns whose numbers come first: ours, or else the best one."""
+    ranked = report.ranked()
+    if DEFAULT in ranked:
+        return DEFAULT
+    return next((n for n in ranked if n not in (ORACLE, RANDOM)), ranked[0])
+
+
 def times(value: float) -> str:
     """Writes a lift: "3.1×", a dash where it is unknown."""
     return "–" if math.isnan(value) else f"{value:.1f}×"
@@ -59,7 +67,8 @@ def times(value: float) -> str:
 
 def between(cell: Mapping[str, float], write: Callable[[float], str]) -> str:
     """Writes an interval: "2.8× to 3.3×", nothing where it is unknown."""
-    low, high = cell["low"], cell["high"]
+    # reports of earlier versions have none
+    low, high = (cell.get(end, math.nan) for end in ("low", "high"))
     if math.isnan(low) or math.isnan(high):
         return ""
     return f"{write(low)} to {write(high)}"
