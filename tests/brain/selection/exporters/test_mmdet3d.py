@@ -382,6 +382,10 @@ def test_entries_that_are_forgotten_while_writing(
         "v2", head, info_files.Streamed(iter(entries)), path
     )
     assert_same(load(path), {**head, "data_list": entries})
+    # what it could point to is of the last three alone
+    ops = list(pickletools.genops(path.read_bytes()))
+    numbers = [a for op, a, _ in ops if "BINPUT" in op.name]
+    assert max(a or 0 for a in numbers) < len(numbers) / 3
     left = tmp_path / "left.pkl"
     info = info_files.filter_file(path, {"3", "7"}, left)
     assert info.tokens == ["3", "7"] and info.total == 10
