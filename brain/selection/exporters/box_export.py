@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +29,7 @@ from raremine.brain.selection.exporters.camera_images import (
 )
 from raremine.brain.selection.exporters.job import ExportJob
 from raremine.brain.selection.exporters.media import (
+    BLOCK,
     NONE,
     SYMLINK,
     WAYS,
@@ -338,13 +338,14 @@ def notes(reports: Mapping[str, SplitReport]) -> list[str]:
 
 def shared_bytes(job: ExportJob, export: BoxExport) -> int:
     """Bytes of the images, their table, and the lists of files and links."""
-    names = 0
+    # folders, and the last block of each list
+    total = 20 * BLOCK
     for images in export.images.values():
         for image in images:
             row = sum(len(str(value)) for value in image)
             # in the table, in the list of sums or links, in a folder
-            names += 3 * len(json.dumps(row)) + 6 * row + 400
-    return names + media_bytes(export.paths, export.media)
+            total += 8 * row + 400
+    return total + media_bytes(export.paths, export.media)
 
 
 def counted(job: ExportJob, export: BoxExport) -> tuple[int, int]:

@@ -14,6 +14,14 @@ import fiftyone as fo
 import numpy as np
 from PIL import Image
 
+from raremine.brain.selection.exporters import exporter
+from raremine.brain.selection.exporters.datasheet import (
+    DATASHEET,
+    DATASHEET_TEXT,
+)
+from raremine.brain.selection.exporters.job import ExportJob
+from raremine.brain.selection.stage import load_selection
+
 CAMERAS = ("CAM_BACK", "CAM_FRONT")
 SIZE = {"CAM_BACK": (64, 40), "CAM_FRONT": (160, 90)}
 
@@ -168,12 +176,25 @@ def tree(folder: Path) -> dict[str, bytes | str]:
 
 
 def disk_use(folder: Path) -> int:
-    """Returns the bytes that a folder takes, hard links not counted."""
+    """Returns the bytes that an export takes without its datasheet.
+
+    Hard links take none.
+    """
     total = 0
     for path in (folder, *folder.rglob("*")):
         facts = path.lstat()
+        if path.name in (DATASHEET, DATASHEET_TEXT):
+            continue
         if path.is_dir() and not path.is_symlink():
             total += facts.st_size
         elif facts.st_nlink == 1:
             total += max(facts.st_blocks * 512, facts.st_size)
     return total
+
+
+def space(dataset: fo.Dataset, format: str, **options: Any) -> int:
+    """Returns what a format says that it needs for selection "mine"."""
+    selection = load_selection(dataset, "mine")
+    folder = Path("/nowhere")
+    job = ExportJob(dataset, selection, folder, "mine", folder)
+    return exporter(format).space(job, **options)

@@ -28,6 +28,7 @@ from tests.brain.selection.exporters.pictures import (
     CAR,
     OVER_THE_EDGE,
     disk_use,
+    space,
     tree,
 )
 
@@ -318,10 +319,14 @@ def test_mistakes_are_told_before_anything_is_written(
 
 @pytest.mark.parametrize("media", ["symlink", "hardlink", "copy", "none"])
 def test_media(pictures: fo.Dataset, tmp_path: Path, media: str) -> None:
-    plan = plan_export(pictures, "mine", "coco", tmp_path, media=media)
-    path = export(pictures, tmp_path, media=media)
+    names = ["visibility", "num_lidar_pts", "velocity", "distance"]
+    options = {"media": media, "attributes": names}
+    plan = plan_export(pictures, "mine", "coco", tmp_path, **options)
+    needed = space(pictures, "coco", **options)
+    path = export(pictures, tmp_path, **options)
     folder = path.parents[1]
-    assert disk_use(folder) <= plan.bytes < 20 * disk_use(folder) + 1_000_000
+    assert disk_use(folder) <= needed < 4 * disk_use(folder) + 100_000
+    assert needed < plan.bytes < needed + 1_000_000
     sheet = read_datasheet(path)
     first = json.loads(path.read_text())["images"][0]["file_name"]
     view = pictures.select_group_slices("CAM_BACK")
