@@ -35,7 +35,11 @@ EXTRA = {
         *("conf", "iou", "imgsz", "max_det", "classes"),
         *("padding", "min_size"),
     },
-    "evaluate_mining": {"field"},
+    "evaluate_mining": {
+        *("field", "paper_field", "gt_field", "embeddings", "splits"),
+        *("min_height", "min_visibility", "min_points"),
+        *("out_dir", "brain_key"),
+    },
     "mine": {
         "random_share",
         "target_share",
@@ -419,24 +423,61 @@ def test_evaluate_shows_recall_of_all_targets(
             "metric": metric,
             "mean": mean,
             "std": 0.0,
+            "low": 0.45,
+            "high": float("nan"),
         }
 
     rows = [
         row("all", "frame_recall", 0.5),
         row("truck", "frame_recall", 0.6),
         row("all", "scene_coverage", 0.7),
+        row("all", "frame_lift", 2.51239),
     ]
-    double = stage("evaluate_mining", MiningReport(rows, [], {}))
+    meta = {"notes": ["There is one scene."]}
+    double = stage("evaluate_mining", MiningReport(rows, [], meta))
     result = foo.execute_operator(
         _uri("evaluate_mining"),
         dict(dataset=mined),
         params={"seeds": 5, "budgets": [0.2]},
     )
-    assert double.arguments == {"seeds": range(5), "budgets": [0.2]}
+    given = dict(double.arguments)
+    del given["progress"]
+    assert given == {"seeds": range(5), "budgets": [0.2]}
     assert result.result == {
         "recall": [
-            {"strategy": "random", "budget": 0.2, "mean": 0.5, "std": 0.0}
-        ]
+            {
+                "strategy": "random",
+                "budget": 0.2,
+                "mean": 0.5,
+                "low": 0.45,
+                "high": None,
+                "lift": 2.5124,
+            }
+        ],
+        "notes": ["There is one scene."],
+    }
+
+
+def test_evaluate_takes_filters_and_a_field_of_the_preset_paper(
+    mined: fo.Dataset, stage: Any
+) -> None:
+    double = stage("evaluate_mining", MiningReport([], [], {}))
+    foo.execute_operator(
+        _uri("evaluate_mining"),
+        dict(dataset=mined),
+        params={
+            "paper_field": "objects_paper",
+            "min_points": 0,
+            "min_visibility": 60.0,
+            "gt_field": "truth",
+        },
+    )
+    given = dict(double.arguments)
+    del given["progress"]
+    assert given == {
+        "also": {"paper": "objects_paper"},
+        "keep": {"min_points": 0, "min_visibility": 60.0},
+        "gt_field": "truth",
     }
 
 
