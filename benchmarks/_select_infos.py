@@ -25,7 +25,7 @@ SHARE = 0.2
 PLAIN, OURS = "pickle.load, filter, pickle.dump", "raremine"
 LAYOUTS = ("v2", "legacy", "openpcdet")
 
-_OBJECT_BYTES = 13_000_000_000
+_OBJECT_BYTES = 9_000_000_000
 """Memory that all entries need as objects, and some."""
 
 
