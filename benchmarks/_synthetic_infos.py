@@ -2,7 +2,7 @@
 
 Entries have the form, the types and the usual number of parts of those that
 mmdetection3d writes (35 cuboids, 45 of them in images, 6 cameras, 10 sweeps).
-As objects, those of all of nuScenes take ten gigabytes. So one entry is
+As objects, those of all of nuScenes take seven gigabytes. So one entry is
 pickled as it would be after others, and its bytes are repeated with other
 numbers, tokens and places in the pickler's memo.
 """

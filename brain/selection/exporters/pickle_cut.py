@@ -1,7 +1,7 @@
 """Cuts entries out of a large pickle without making objects of any.
 
 Info files of all of nuScenes are lists of tens of thousands of entries. As
-Python objects they take ten times the memory of the file, and making them
+Python objects they take six times the memory of the file, and making them
 takes most of the time. Here the bytes of the unwanted entries are left out,
 and values that the others fetch from them are put in their place.
 """
