@@ -54,7 +54,7 @@ def _recipe(selection: Mapping[str, Any]) -> str:
     lines = [
         "## How it was selected",
         "",
-        _block({**recipe, "seed": selection["seed"]}),
+        _block({**recipe, "seed": selection["seed"]}, open_up=True),
         "",
         *_table(
             ("component", "frames"), sorted(selection["by_component"].items())
@@ -160,14 +160,14 @@ def _bullets(texts: Iterable[str]) -> list[str]:
     return [f"- {text}" for text in texts]
 
 
-def _block(values: Any) -> str:
+def _block(values: Any, open_up: bool = False) -> str:
     text = yaml.safe_dump(
         values,
         sort_keys=False,
         allow_unicode=True,
         width=1000,
         # what is innermost takes one line
-        default_flow_style=None,
+        default_flow_style=False if open_up else None,
     )
     return f"```yaml\n{text.rstrip()}\n```"
 
