@@ -185,7 +185,14 @@ def _job(
     dataset = dataset._root_dataset
     chosen = load_selection(dataset, selection)
     stem = file_stem(chosen.name)
-    final = Path(out_dir).expanduser().resolve() / f"{stem}-{format}"
+    try:
+        final = Path(out_dir).expanduser().resolve() / f"{stem}-{format}"
+        final.exists()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise RaremineError(
+            f"{out_dir} cannot be written into ({error}); choose another "
+            "folder."
+        ) from error
     return ExportJob(dataset, chosen, final, stem, final)
 
 

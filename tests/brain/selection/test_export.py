@@ -136,6 +136,9 @@ def test_mistakes_are_told(dataset: fo.Dataset, tmp_path: Path) -> None:
         export_selection(dataset, "mine", "tokens", blocked / "x")
     with pytest.raises(MissingStageError, match="'other'"):
         export_selection(dataset, "other", "tokens", tmp_path)
+    for folder in ("x" * 5000, "a\0b", "~nobody-of-that-name/x"):
+        with pytest.raises(RaremineError, match="cannot be written into"):
+            plan_export(dataset, "mine", "tokens", folder)
 
 
 def test_frames_that_are_held_out_by_now_are_not_exported(
