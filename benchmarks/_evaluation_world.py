@@ -69,7 +69,9 @@ def evaluated_world(count: int) -> tuple[FrameTable, FrameTruth]:
 
 def _truth(count: int, rng: np.random.Generator) -> FrameTruth:
     """Instances that are seen in a run of their scene's keyframes."""
-    frame, instance, kinds = [], [], []
+    frame: list[int] = []
+    instance: list[int] = []
+    kinds: list[int] = []
     for first in range(0, count, SCENE):
         frames = min(SCENE, count - first)
         for kind, rate in enumerate(PER_SCENE):

@@ -21,6 +21,7 @@ from raremine.brain.evaluation.ground_truth import (
 from raremine.brain.evaluation.matching import MIN_IOU
 from raremine.brain.evaluation.object_scores import (
     OBJECT_COLUMNS,
+    RARE_SHARE,
     object_scores,
     object_truth,
     score_rows,
@@ -64,6 +65,7 @@ def evaluate_mining(
     splits: str | Sequence[str] | None = None,
     keep: TruthFilter | Mapping[str, float] | None = None,
     min_iou: float = MIN_IOU,
+    rare_share: float = RARE_SHARE,
     resamples: int = RESAMPLES,
     out_dir: str | Path | None = None,
     brain_key: str = "mining_evaluation",
@@ -97,6 +99,8 @@ def evaluate_mining(
         keep (None): which boxes count, a ``TruthFilter`` or a dict with any
             of ``min_height``, ``min_visibility``, ``min_points``
         min_iou (0.5): overlap from which an object shows an annotated box
+        rare_share (0.01): objects of a category with less than this share of
+            the annotated boxes are rare
         resamples (1000): resampled sets of scenes behind the intervals
         out_dir (None): folder for the report as ``report.html`` and
             ``report.json``, and its figures
@@ -154,7 +158,12 @@ def evaluate_mining(
     for name in named.values():
         objects = _in_pool(read_objects(dataset, name, OBJECT_COLUMNS), tokens)
         shown = object_truth(
-            objects, boxes, truth.targets, filters, min_iou=min_iou
+            objects,
+            boxes,
+            truth.targets,
+            filters,
+            min_iou=min_iou,
+            rare_share=rare_share,
         )
         report.meta["objects"][name] = shown.summary
         report.objects += [

@@ -12,25 +12,7 @@ from hypothesis import strategies as st
 from raremine.brain.evaluation.curves import area, expected_random, measure
 from raremine.brain.evaluation.ground_truth import FrameTruth
 from raremine.brain.ranking import seeded_order
-
-
-def truth_of(seen: list[list[int]], instance_class: list[int]) -> FrameTruth:
-    """Truth from the instances of each frame; two classes, a and b."""
-    presence = np.zeros((len(seen), 2), dtype=bool)
-    pairs = []
-    for row, instances in enumerate(seen):
-        for instance in instances:
-            presence[row, instance_class[instance]] = True
-            pairs.append((row, instance))
-    table = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    return FrameTruth(
-        ("a", "b"),
-        presence,
-        table[:, 0],
-        table[:, 1],
-        np.array(instance_class, dtype=np.int64),
-        {},
-    )
+from tests.brain.evaluation.worlds import truth_of
 
 
 @st.composite
