@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
-from fiftyone import ViewField as F
+from bson import ObjectId
 
 from raremine.brain.columns import all_slices
 from raremine.brain.errors import MissingStageError, RaremineError
@@ -268,10 +268,15 @@ def _new_key(dataset: fo.Dataset, name: str) -> str:
 def _tag(dataset: fo.Dataset, selection: Selection) -> None:
     """Puts the tag on all slices of the chosen keyframes, and only those."""
     samples = all_slices(dataset)
-    chosen = F(token_field(dataset)).is_in(selection.tokens)
+    key = token_field(dataset)
+    tokens: list[Any] = list(selection.tokens)
+    if key == "id":
+        key, tokens = "_id", [ObjectId(token) for token in tokens]
+    # a query, not an expression: those cost MongoDB minutes with thousands
+    # of tokens
     name = selection.name
-    samples.match_tags(name).match(~chosen).untag_samples(name)
-    samples.match(chosen).tag_samples(name)
+    samples.match_tags(name).match({key: {"$nin": tokens}}).untag_samples(name)
+    samples.match({key: {"$in": tokens}}).tag_samples(name)
 
 
 def token_field(dataset: fo.Dataset) -> str:

@@ -216,10 +216,12 @@ def camera_instances(
     ahead = corners[..., 2] > 0
     # the centre is ahead, so a corner is
     one = corners[np.arange(len(row)), ahead.argmax(axis=1)]
+    width, height = size[camera].T
     bounds = project_boxes(
         np.where(ahead[..., None], corners, one[:, None]),
         matrices,
-        *size[camera].T,
+        width,
+        height,
         near=0.0,
     )
     seen = np.flatnonzero(~np.isnan(bounds[:, 0]))

@@ -132,7 +132,15 @@ class _Walked:
         stack = np.zeros((_STACK, 5), np.int64)
         marks = np.zeros((_MARKS, 2), np.int64)
         outcome, memos, pair_count, entry_count, name_count = walk(
-            data, *memo, pairs, entries, names, stack, marks
+            data,
+            memo[0],
+            memo[1],
+            memo[2],
+            pairs,
+            entries,
+            names,
+            stack,
+            marks,
         )
         if outcome == HOSTILE:
             raise RaremineError(
