@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 import pickle
+import signal
 import threading
 import time
 from collections import Counter
@@ -310,6 +311,15 @@ def test_no_server_is_said_at_once() -> None:
         ServerCaptioner("http://127.0.0.1:9/v1")
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A process that a shell started in the background ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_leaves_nothing_running(serve: Any) -> None:
     release = threading.Event()
 
