@@ -12,13 +12,14 @@ from raremine.brain.report.charts import Bar, Line, bars, line_chart
 from raremine.brain.report.content import Content
 from raremine.brain.report.evaluation_tables import (
     between,
+    headline_strategy,
     strategy_table,
     strategy_title,
     times,
 )
 from raremine.brain.report.html import Html, count, element, join, percent
 from raremine.brain.report.parts import empty, panel, section
-from raremine.brain.strategies import DEFAULT, ORACLE, PAPER, RANDOM
+from raremine.brain.strategies import ORACLE, PAPER, RANDOM
 
 BASELINES = (
     "detector_class",
@@ -28,6 +29,9 @@ BASELINES = (
     "vlmine",
 )
 """Single signals that others would mine by, in the order of preference."""
+
+OTHERS = 3
+"""Strategies that are drawn besides ours, random and the ceiling."""
 
 
 def worth(content: Content) -> Html:
@@ -116,16 +120,17 @@ def recall_panel(report: MiningReport, metric: str = "frame_recall") -> Html:
 
 def verdict(report: MiningReport) -> Html | None:
     """Says in a sentence whether ours beats random, and how surely."""
-    lift = report.cell(DEFAULT, "frame_lift")
-    if lift is None or RANDOM not in report.meta.get("strategies", ()):
+    ours = headline_strategy(report)
+    lift = report.cell(ours, "frame_lift")
+    if lift is None or ours == RANDOM:
         return None
     sentence = (
-        f"At {percent(report.mark)} of the frames raremine finds "
-        f"{times(lift['mean'])} as many frames with a target as random does "
-        f"({between(lift, times)} over scenes)"
+        f"At {percent(report.mark)} of the frames {strategy_title(ours)} "
+        f"finds {times(lift['mean'])} as many frames with a target as random "
+        f"does ({between(lift, times)} over scenes)"
     )
-    if report.pairs:
-        pair = report.compare(DEFAULT, RANDOM)
+    if report.pairs and RANDOM in report.meta["strategies"]:
+        pair = report.compare(ours, RANDOM)
         sentence += (
             f", and over all budgets it is ahead in "
             f"{percent(pair['better_scenes'])} of the resampled sets of "
@@ -153,10 +158,20 @@ def recall_at(
 
 
 def drawn_strategies(report: MiningReport) -> list[str]:
-    """Returns what to draw: ours, random, the ceiling, three baselines."""
-    have = {row["strategy"] for row in report.rows}
-    others = [n for n in (PAPER, *BASELINES) if n in have][:3]
-    return [n for n in (ORACLE, *others, RANDOM, DEFAULT) if n in have]
+    """Returns what to draw: ours, random, the ceiling, and others.
+
+    The others are baselines, or the best ones where these were not measured.
+    """
+    ours = headline_strategy(report)
+    ends = (ORACLE, RANDOM, ours)
+    ranked = report.ranked(distinct=(*ends, PAPER, *BASELINES))
+    others = [n for n in (PAPER, *BASELINES, *ranked) if n in ranked]
+    others = [n for n in dict.fromkeys(others) if n not in ends][:OTHERS]
+    return [
+        n
+        for n in dict.fromkeys((ORACLE, *others, RANDOM, ours))
+        if n in ranked
+    ]
 
 
 def curve_lines(
@@ -173,11 +188,14 @@ def curve_lines(
     points = points[
         (points.target == ALL) & (points.metric == metric)
     ].sort_values("budget")
+    ours = headline_strategy(report)
     lines = []
     other = 0
     for name in names:
-        if name in (ORACLE, RANDOM, DEFAULT):
+        if name in (ORACLE, RANDOM):
             style = name
+        elif name == ours:
+            style = "default"
         else:
             style, other = f"other-{other}", other + 1
         own = points[points.strategy == name]
@@ -185,7 +203,7 @@ def curve_lines(
             own[column].to_numpy(dtype=np.float64)
             for column in ("budget", "mean", "low", "high")
         )
-        if name not in (RANDOM, DEFAULT, PAPER):
+        if name not in (RANDOM, ours, PAPER):
             # more bands than these hide each other
             low = high = np.full(len(y), np.nan)
         reached = recall_at(report, name, metric=metric)
@@ -196,13 +214,14 @@ def curve_lines(
 
 def class_bars(report: MiningReport) -> Html:
     """Draws mined against random recall for each target class."""
+    ours = headline_strategy(report)
     truth = report.meta.get("truth", {})
     frames = truth.get("frames_by_class", {})
     rows = []
     for name in report.meta["targets"]:
-        mined = report.cell(DEFAULT, "frame_recall", name)
+        mined = report.cell(ours, "frame_recall", name)
         random = recall_at(report, RANDOM, name)
-        if not frames.get(name) or mined is None or random is None:
+        if not frames.get(name) or mined is None:
             rows.append(Bar(name, [], "none"))
             continue
         rows.append(
@@ -211,30 +230,36 @@ def class_bars(report: MiningReport) -> Html:
                 [("default", mined["mean"])],
                 percent(mined["mean"]),
                 random,
-                note=f"random: {percent(random)}",
+                note=_random_note(random),
                 between=(mined["low"], mined["high"]),
             )
         )
-    found = report.cell(DEFAULT, "instance_recall")
+    found = report.cell(ours, "instance_recall")
     drawn = recall_at(report, RANDOM, metric="instance_recall")
     things = sum(truth.get("instances_by_class", {}).values())
-    if found is not None and drawn is not None:
+    if found is not None:
         rows.append(
             Bar(
                 f"target objects ({count(things)})",
                 [("default", found["mean"])],
                 percent(found["mean"]),
                 drawn,
-                note=f"random: {percent(drawn)}",
+                note=_random_note(drawn),
                 between=(found["low"], found["high"]),
             )
         )
     key = element(
         "div",
-        element("span", element("i", class_="dot default"), "raremine"),
+        element(
+            "span", element("i", class_="dot default"), strategy_title(ours)
+        ),
         element("span", element("i", class_="dot tick"), "random, mean"),
         element("span", "thin line: 95 % interval over scenes"),
-        element("span", "(…) frames, objects in train"),
+        element("span", "(…) frames, objects in all"),
         class_="key",
     )
     return join(bars(rows), key)
+
+
+def _random_note(recall: float | None) -> str | None:
+    return None if recall is None else f"random: {percent(recall)}"

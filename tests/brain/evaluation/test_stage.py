@@ -362,3 +362,43 @@ def test_before_the_concept_stage_there_are_only_scores() -> None:
     with pytest.raises(MissingStageError, match="mining_group"):
         evaluate_mining(dataset, ["default"])
     dataset.delete()
+
+
+def test_any_flat_dataset_with_two_fields_of_boxes() -> None:
+    """No groups, scenes, splits, tokens or instances."""
+    rng = np.random.default_rng(0)
+    dataset = fo.Dataset()
+    for number in range(30):
+        box = [0.2, 0.2, 0.3, 0.3]
+        label = "dog" if number % 3 == 0 else "cat"
+        sample = fo.Sample(f"/none/{number}.jpg")
+        sample["labels"] = fo.Detections(
+            detections=[fo.Detection(label=label, bounding_box=box)]
+        )
+        sample["found"] = fo.Detections(
+            detections=[
+                fo.Detection(
+                    label=label,
+                    bounding_box=box,
+                    confidence=float(rng.random()),
+                    outlier_score=float(label == "dog"),
+                )
+            ]
+        )
+        dataset.add_sample(sample, dynamic=True)
+    report = evaluate_mining(
+        dataset,
+        budgets=[1 / 3],
+        seeds=range(3),
+        targets=["dog"],
+        field="found",
+        gt_field="labels",
+    )
+    assert report.recall("outlier_score", 1 / 3) == 1
+    assert report.recall("detector_class", 1 / 3) == 1
+    scores = report.object_table.set_index(["score", "truth", "among"])
+    assert scores.auroc["outlier_score", "dog", "all"] == 1
+    assert report.meta["objects"]["found"]["matched"] == 30
+    assert "one scene" in report.meta["notes"][-1]
+    assert report.table.low.isna().all()
+    dataset.delete()

@@ -22,6 +22,7 @@ from raremine.brain.report.evaluation_examples import (
     default_pairs,
     read_missed,
 )
+from raremine.brain.report.stage import write_report
 from tests.brain.fakes import FakeDetector, painted_dataset, scatter
 
 ATTACK = '<script>alert("x")</script>'
@@ -174,6 +175,25 @@ def test_the_recorded_report_makes_the_same_page(
         for name, r in (("a", report), ("b", load_report(dataset)))
     ]
     assert texts[0] == texts[1]
+
+
+def test_one_strategy_of_a_name_that_nobody_knows(
+    dataset: fo.Dataset, tmp_path: Path
+) -> None:
+    alone = evaluate_mining(
+        dataset,
+        {"by time": lambda frames, seed: frames.timestamp.argsort()},
+        [0.25],
+        seeds=[0],
+        brain_key="alone",
+    )
+    text = alone.to_html(tmp_path / "alone.html", dataset).read_text("utf-8")
+    assert text.count('class="line default"') >= 2
+    assert 'id="pairs"' not in text
+    mined = write_report(
+        dataset, {"evaluation": alone.to_dict()}, tmp_path / "mined.html"
+    ).read_text("utf-8")
+    assert "by time" in mined and 'class="line default"' in mined
 
 
 def test_where_it_cannot_be_written(
