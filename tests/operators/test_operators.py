@@ -36,9 +36,7 @@ EXTRA = {
         *("padding", "min_size"),
     },
     "evaluate_mining": {
-        *("field", "paper_field", "gt_field", "embeddings", "splits"),
-        *("min_height", "min_visibility", "min_points"),
-        *("out_dir", "brain_key"),
+        *("paper_field", "min_height", "min_visibility", "min_points"),
     },
     "mine": {
         "random_share",
