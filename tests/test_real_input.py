@@ -114,10 +114,11 @@ def test_groups_scores_and_views_agree(mined) -> None:
     [frame_group] = set(dataset.values("mining_group"))
     best = next(g for g in ("target", "rare", "common") if groups.get(g))
     assert frame_group == best
-    assert dataset.list_saved_views() == [
-        "Target",
+    assert sorted(dataset.list_saved_views()) == [
         "Rare",
+        "Target",
         "Target/Rare selection",
+        "mined · mini_train",
     ]
     in_target = len(dataset.load_saved_view("Target"))
     assert in_target == (frame_group == "target")
@@ -136,7 +137,7 @@ def test_tokens_are_the_devkits(mined, devkit) -> None:
     }
     tokens = json.loads(Path(result["export"]).read_text())
     assert devkit.sample[0]["token"] in json.dumps(tokens)
-    assert list(out.glob("*.csv"))
+    assert list(out.glob("*/*.csv"))
 
 
 def test_cuboids_are_the_devkits(mined, devkit) -> None:

@@ -273,10 +273,11 @@ def _check_summary(folder: Path) -> None:
     for key in ("target_recall_at_20", "random_recall_at_20"):
         assert summary[key] is None or 0 <= summary[key] <= 1
     assert summary["machine"]["cores"] >= 1
-    assert summary["selection"]["frames"] == len(
-        json.loads((folder / f"{summary['selection']['name']}.json")
-                   .read_text("utf-8"))["tokens"]
-    )
+    name = summary["selection"]["name"]
+    exported = f"{name}-tokens/{name}.json"
+    assert exported in summary["files"]
+    tokens = json.loads((folder / exported).read_text("utf-8"))["tokens"]
+    assert summary["selection"]["frames"] == len(tokens)
     assert str(folder) not in text
     assert str(Path.home()) not in text or str(Path.home()) == "/"
     assert socket.gethostname() not in text
