@@ -389,23 +389,34 @@ def embed_frames(
         RaremineError: if the index was made by another model or setting and
             ``overwrite`` is False, or holds objects
     """
-    from raremine.brain.frame_embedding import embed_frames as embed
+    from raremine.brain.frame_embedding import WHOLE, embed_images
+    from raremine.brain.models.loading import embedder_factory
+    from raremine.brain.stream.engines import choose_engine
 
-    return embed(
-        samples,
+    make = embedder_factory(
         model,
         pretrained,
+        dtype=precision,
+        device=device,
+        batch_size=batch_size,
+    )
+    embedder = make()
+    return embed_images(
+        samples,
+        embedder,
         brain_key=brain_key,
         normalize=normalize,
         dtype=dtype,
-        precision=precision,
-        device=device,
-        batch_size=batch_size,
+        loader=getattr(embedder, "loader", None),
         index_dir=index_dir,
         overwrite=overwrite,
-        engine=engine,
-        actors=actors,
-        workers=workers,
+        engine=choose_engine(
+            engine,
+            embedder=(embedder, make),
+            rule=WHOLE,
+            workers=workers,
+            actors=actors,
+        ),
         progress=progress,
     )
 

@@ -17,12 +17,10 @@ from raremine.brain.crop_index import CropIndexResults, create_index
 from raremine.brain.crop_vectors import FRAME_EMBEDDING
 from raremine.brain.errors import RaremineError
 from raremine.brain.id_set import IdSet
-from raremine.brain.models.loading import embedder_factory
 from raremine.brain.models.protocols import Embedder
 from raremine.brain.progress import Progress, ProgressArgument
 from raremine.brain.stream.crops import CropRule
 from raremine.brain.stream.engine import Engine, ImageJob, ImageResult
-from raremine.brain.stream.engines import choose_engine
 from raremine.brain.stream.filled_index import check_dtype, reopen_index
 from raremine.brain.stream.running import Running, stream_into
 from raremine.brain.stream.source import Images, images_of
@@ -36,91 +34,6 @@ WHOLE = CropRule(padding=0.0)
 
 _STATUS = f"{FRAME_EMBEDDING}_status"
 _REASON = f"{FRAME_EMBEDDING}_reason"
-
-
-def embed_frames(
-    samples: Any,
-    model: str | Embedder = "ViT-B-32",
-    pretrained: str | None = "laion2b_s34b_b79k",
-    *,
-    brain_key: str = "frames_clip",
-    normalize: bool = True,
-    dtype: str = "float32",
-    precision: str | None = None,
-    device: str | None = None,
-    batch_size: int | None = None,
-    index_dir: str | None = None,
-    overwrite: bool = False,
-    engine: str = "local",
-    actors: int | None = None,
-    workers: int = 2,
-    progress: ProgressArgument = None,
-) -> dict[str, Any]:
-    """Embeds every camera image that has no vector yet, as a whole.
-
-    Vectors go into a LanceDB similarity index (``brain_key``), keyed by
-    sample id. It answers text queries over images, in the App and by
-    ``sort_by_similarity``, and is what frame-level strategies such as
-    ``core_set`` compare keyframes by. An image that cannot be read gets
-    ``frame_embedding_status`` "failed" and ``frame_embedding_reason``.
-
-    Args:
-        samples: any collection with images
-        model ("ViT-B-32"): name that open_clip knows, a local folder, or any
-            ``Embedder``
-        pretrained ("laion2b_s34b_b79k"): open_clip tag or weights file;
-            ignored for a folder that brings its own
-        brain_key ("frames_clip"): brain key of the index
-        normalize (True): whether to store vectors of length one
-        dtype ("float32"): how vectors are stored; "float16" takes half the
-            space
-        precision (None): what the model computes in: "float16" or "bfloat16"
-            on a GPU, None = float32
-        device (None): torch device, None = a GPU if there is one
-        batch_size (None): images in one forward, None = chosen
-        index_dir (None): LanceDB's folder, None = RAREMINE_HOME or
-            ``~/.fiftyone/raremine``
-        overwrite (False): redo images that have a vector already
-        engine ("local"): "local" or "ray", see ``detect_objects``
-        actors (None): models that work at the same time, "ray" only
-        workers (2): threads for each of decoding and preparing
-        progress (None): None, a bool, or a function (done, total, label)
-
-    Returns:
-        summary with ``images``, ``skipped`` (they have a vector), ``dim``,
-        ``failures``, ``failed`` and ``seconds``
-
-    Raises:
-        ModelError: if the model or its weights are absent
-        RaremineError: if the index was made by another model or setting and
-            ``overwrite`` is False, or holds objects
-    """
-    make = embedder_factory(
-        model,
-        pretrained,
-        dtype=precision,
-        device=device,
-        batch_size=batch_size,
-    )
-    embedder = make()
-    return embed_images(
-        samples,
-        embedder,
-        brain_key=brain_key,
-        normalize=normalize,
-        dtype=dtype,
-        loader=getattr(embedder, "loader", None),
-        index_dir=index_dir,
-        overwrite=overwrite,
-        engine=choose_engine(
-            engine,
-            embedder=(embedder, make),
-            rule=WHOLE,
-            workers=workers,
-            actors=actors,
-        ),
-        progress=progress,
-    )
 
 
 def embed_images(
@@ -138,7 +51,7 @@ def embed_images(
 ) -> dict[str, Any]:
     """Embeds every camera image that has no vector yet.
 
-    See :func:`embed_frames`.
+    See :func:`raremine.brain.embed_frames`.
     """
     summary = StageSummary("embed_frames")
     if isinstance(samples, fop.PatchesView):

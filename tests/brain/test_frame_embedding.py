@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import raremine.brain as rmb
-from raremine.brain import crop_index, frame_embedding
+from raremine.brain import crop_index, embed_frames, frame_embedding
 from raremine.brain.crop_index import open_index
 from raremine.brain.errors import RaremineError
-from raremine.brain.frame_embedding import FrameStore, embed_frames
+from raremine.brain.frame_embedding import FrameStore
 from tests.brain.fakes import (
     CELL,
     COLUMNS,

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 import raremine.brain as rmb
-from raremine.brain import crop_index, frame_vectors
+from raremine.brain import crop_index, embed_frames, frame_vectors
 from raremine.brain.columns import read_objects
 from raremine.brain.crop_index import open_index
 from raremine.brain.errors import MissingStageError, RaremineError
-from raremine.brain.frame_embedding import embed_frames
 from raremine.brain.frame_vectors import MeanDirections, read_frame_vectors
 from raremine.brain.frames import read_frames
 from tests.brain.fakes import (
