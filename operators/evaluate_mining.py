@@ -10,9 +10,8 @@ import fiftyone.operators.types as types
 
 import raremine.brain as rmb
 from raremine.brain.evaluation.ground_truth import TruthFilter
-from raremine.brain.evaluation.stage import evaluate_mining
 from raremine.brain.strategies import registered
-from raremine.operators.forms import Form, argument_help
+from raremine.operators.forms import Form
 from raremine.operators.stage_operator import StageOperator
 
 FILTERS = {
@@ -42,7 +41,6 @@ class EvaluateMining(StageOperator):
 
     def fill_form(self, form: Form, ctx: Any) -> None:
         """Asks for strategies, budgets, targets and ground truth."""
-        texts = argument_help(evaluate_mining)
         fields = _detections(ctx.dataset)
         form.texts("strategies", sorted(registered()))
         form.numbers("budgets")
@@ -53,9 +51,7 @@ class EvaluateMining(StageOperator):
             default=20,
             description="Number of seeds of the strategies that draw",
         )
-        form.text(
-            "field", fields, default="objects", description=texts["field"]
-        )
+        form.text("field", fields)
         form.text(
             "paper_field",
             fields,
@@ -64,19 +60,9 @@ class EvaluateMining(StageOperator):
             "compare with; empty = the field's name with _paper behind, if "
             "there is one",
         )
-        form.text(
-            "gt_field",
-            fields,
-            default="ground_truth",
-            label="Ground truth",
-            description=texts["gt_field"],
-        )
-        form.text(
-            "embeddings",
-            ctx.dataset.list_brain_runs(type="similarity"),
-            description=texts["embeddings"],
-        )
-        form.texts("splits", description=texts["splits"])
+        form.text("gt_field", fields, label="Ground truth")
+        form.text("embeddings", ctx.dataset.list_brain_runs(type="similarity"))
+        form.texts("splits")
         standard = TruthFilter()
         form.decimal(
             "min_height",
@@ -98,12 +84,8 @@ class EvaluateMining(StageOperator):
             default=standard.min_points,
             description=FILTERS["min_points"],
         )
-        form.text("out_dir", description=texts["out_dir"])
-        form.text(
-            "brain_key",
-            default="mining_evaluation",
-            description=texts["brain_key"],
-        )
+        form.text("out_dir")
+        form.text("brain_key")
 
     def run(
         self, ctx: Any, arguments: dict[str, Any], progress: Any

@@ -73,48 +73,7 @@ def evaluate_mining(
 ) -> MiningReport:
     """Measures how much target ground truth mining strategies find.
 
-    Each strategy orders the frames of the pool; a budget takes the first
-    share of them. None but the oracle sees the ground truth.
-
-    Args:
-        dataset: a mined dataset with ground truth
-        strategies (None): names, or functions ``(frames, seed) -> order`` by
-            name; None = random, oracle, our own, every single score that the
-            objects have, and those that compare frame embeddings if there
-            are any
-        budgets ((.05, .1, .2, .3)): shares of the pool's frames
-        seeds (range(20)): seeds of whatever is drawn: random orders and ties
-        targets (None): target classes, or nuScenes categories; None =
-            construction vehicle, bicycle, motorcycle, trailer, truck
-        field ("objects"): the mined detections
-        also (None): prefix → another field, mined in another way, for a
-            strategy named like the prefix: ``{"paper": "objects_paper"}``.
-            None = that one, where there is a field named so
-        gt_field ("ground_truth"): the ground truth boxes of the cameras
-        embeddings (None): brain key of the vectors that frames are compared
-            by; None = ``{field}_clip``, or ``frames_clip`` where there is no
-            such run
-        splits (None): splits that form the pool; None = the train splits,
-            or every frame where the data set has no splits
-        keep (None): which boxes count, a ``TruthFilter`` or a dict with any
-            of ``min_height``, ``min_visibility``, ``min_points``
-        min_iou (0.5): overlap from which an object shows an annotated box
-        rare_share (0.01): objects of a category with less than this share of
-            the annotated boxes are rare
-        resamples (1000): resampled sets of scenes behind the intervals
-        out_dir (None): folder for the report as ``report.html`` and
-            ``report.json``, and its figures
-        brain_key ("mining_evaluation"): where the report is recorded
-        progress (None): None, a bool, or a function (done, total, label)
-
-    Returns:
-        the report
-
-    Raises:
-        MissingStageError: if there is no ground truth or a strategy needs a
-            stage that has not run
-        RaremineError: if no frame of the pool holds a target, or a budget or
-            seed is not valid
+    See :func:`raremine.brain.evaluate_mining`.
     """
     dataset = dataset._root_dataset
     budgets, seeds = _check_numbers(budgets, seeds, resamples)
