@@ -16,13 +16,17 @@ from raremine.brain.selection.exporters.info_files import (
     Streamed,
     write_streamed,
 )
-from raremine.brain.selection.exporters.info_filter import training_tokens
+from raremine.brain.selection.exporters.info_filter import (
+    DATABASE_NOTE,
+    copy_val,
+    training_tokens,
+)
 from raremine.brain.selection.exporters.info_frames import (
     CAMERAS,
     InfoFrame,
     info_frame,
 )
-from raremine.brain.selection.exporters.job import ExportJob
+from raremine.brain.selection.exporters.job import ExportJob, Written
 from raremine.brain.selection.exporters.nuscenes_source import (
     Source,
     find_source,
@@ -74,8 +78,7 @@ class InfoTables:
 
 def info_tables(
     job: ExportJob,
-    *,
-    evaluation: bool,
+    val: str | Path | None,
     sweeps: int,
     dataroot: str | Path | None,
     source_version: str | None,
@@ -84,7 +87,8 @@ def info_tables(
 
     Args:
         job: the export
-        evaluation: whether the evaluation splits are wanted, too
+        val: the user's own validation infos; None = the evaluation splits
+            are wanted from the tables, too
         sweeps: number of clouds before each keyframe to list
         dataroot: goes before what the load has noted
         source_version: goes before what the load has noted
@@ -102,6 +106,7 @@ def info_tables(
     source = find_source(
         job.dataset.name, info, dataroot, source_version, None
     )
+    evaluation = val is None
     parts = _parts(job, evaluation)
     return job.once(
         f"infos {source.folder} {sweeps} {evaluation}",
@@ -172,7 +177,10 @@ def write_infos(
     head: dict[str, Any],
     entry: Entry,
     name: str,
-) -> WrittenInfos:
+    *,
+    val: str | Path | None,
+    called: str | None = None,
+) -> Written:
     """Writes one info file for each part.
 
     Args:
@@ -182,6 +190,8 @@ def write_infos(
         head: what is beside the entries
         entry: makes an entry
         name: file name, with {} for the part
+        val: the user's own validation infos, copied beside; None = none
+        called (None): what the datasheet calls the layout, None = its name
     """
     written = WrittenInfos({}, [], [])
     total = sum(map(len, found.parts.values()))
@@ -198,7 +208,14 @@ def write_infos(
             "cloud with a known ego pose, which info files are made for; "
             "pass your own with infos, or choose another format."
         )
-    return written
+    facts = {
+        "layout": called or layout,
+        "entries": written.entries,
+        "skipped": written.skipped,
+        **copy_val(job, val),
+    }
+    notes = [*_notes(found, written, val), DATABASE_NOTE]
+    return Written(job.folder / name.format("train"), facts, tuple(notes))
 
 
 def _made(
@@ -221,7 +238,7 @@ def _made(
         number += 1
 
 
-def notes_on(
+def _notes(
     found: InfoTables, written: WrittenInfos, val: str | Path | None
 ) -> list[str]:
     """Returns what the user should know about infos from tables."""

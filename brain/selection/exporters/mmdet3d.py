@@ -10,18 +10,14 @@ from raremine.brain.errors import RaremineError
 from raremine.brain.selection.exporters import info_mmdet3d
 from raremine.brain.selection.exporters.info_files import LEGACY, V2
 from raremine.brain.selection.exporters.info_filter import (
-    DATABASE_NOTE,
     Paths,
-    copy_val,
     filter_infos,
     filtered_bytes,
     val_bytes,
 )
 from raremine.brain.selection.exporters.info_tables import (
     Entry,
-    InfoTables,
     info_tables,
-    notes_on,
     write_infos,
 )
 from raremine.brain.selection.exporters.job import ExportJob, Written
@@ -67,7 +63,7 @@ class MMDet3DExporter:
         _check(infos, layout, prefix)
         if infos is not None:
             return filtered_bytes(infos, val)
-        found = _tables(job, val, sweeps, dataroot, source_version)
+        found = info_tables(job, val, sweeps, dataroot, source_version)
         return found.bytes + val_bytes(val)
 
     def write(
@@ -111,25 +107,19 @@ class MMDet3DExporter:
             kinds = {None: (V2, LEGACY), V2: (V2,)}.get(layout, (LEGACY,))
             return filter_infos(job, infos, val, kinds)
         layout = layout or V2
-        found = _tables(job, val, sweeps, dataroot, source_version)
+        found = info_tables(job, val, sweeps, dataroot, source_version)
         version = found.source.folder.name
         start = str(found.source.dataroot if prefix is None else prefix)
-        written = write_infos(
+        return write_infos(
             job,
             found,
             V2 if layout == V2 else LEGACY,
             _head(layout, version),
             _entry(layout, start),
             NAME,
+            val=val,
+            called=layout,
         )
-        facts = {
-            "layout": layout,
-            "entries": written.entries,
-            "skipped": written.skipped,
-            **copy_val(job, val),
-        }
-        notes = [*notes_on(found, written, val), DATABASE_NOTE]
-        return Written(job.folder / NAME.format("train"), facts, tuple(notes))
 
 
 def _check(
@@ -146,22 +136,6 @@ def _check(
             "'legacy' or 'bevfusion'; leave it out. In layout 'v2' the "
             "configuration's data_prefix says where media are."
         )
-
-
-def _tables(
-    job: ExportJob,
-    val: str | Path | None,
-    sweeps: int,
-    dataroot: str | Path | None,
-    source_version: str | None,
-) -> InfoTables:
-    return info_tables(
-        job,
-        evaluation=val is None,
-        sweeps=sweeps,
-        dataroot=dataroot,
-        source_version=source_version,
-    )
 
 
 def _head(layout: str, version: str) -> dict[str, Any]:

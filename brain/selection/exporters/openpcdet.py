@@ -7,17 +7,13 @@ from pathlib import Path
 from raremine.brain.selection.exporters import info_openpcdet
 from raremine.brain.selection.exporters.info_files import OPENPCDET
 from raremine.brain.selection.exporters.info_filter import (
-    DATABASE_NOTE,
     Paths,
-    copy_val,
     filter_infos,
     filtered_bytes,
     val_bytes,
 )
 from raremine.brain.selection.exporters.info_tables import (
-    InfoTables,
     info_tables,
-    notes_on,
     write_infos,
 )
 from raremine.brain.selection.exporters.job import ExportJob, Written
@@ -56,7 +52,7 @@ class OpenPCDetExporter:
         """
         if infos is not None:
             return filtered_bytes(infos, val)
-        found = _tables(job, val, sweeps, dataroot, source_version)
+        found = info_tables(job, val, sweeps, dataroot, source_version)
         return found.bytes + val_bytes(val)
 
     def write(
@@ -90,41 +86,17 @@ class OpenPCDetExporter:
         """
         if infos is not None:
             return filter_infos(job, infos, val, (OPENPCDET,))
-        found = _tables(job, val, sweeps, dataroot, source_version)
+        found = info_tables(job, val, sweeps, dataroot, source_version)
         before = max(sweeps - 1, 0)
-        written = write_infos(
+        return write_infos(
             job,
             found,
             OPENPCDET,
             {},
             lambda frame, index: info_openpcdet.entry(frame, before),
             NAME.format(sweeps=sweeps),
+            val=val,
         )
-        facts = {
-            "layout": OPENPCDET,
-            "entries": written.entries,
-            "skipped": written.skipped,
-            **copy_val(job, val),
-        }
-        notes = [*notes_on(found, written, val), DATABASE_NOTE]
-        main = job.folder / NAME.format(sweeps=sweeps).format("train")
-        return Written(main, facts, tuple(notes))
-
-
-def _tables(
-    job: ExportJob,
-    val: str | Path | None,
-    sweeps: int,
-    dataroot: str | Path | None,
-    source_version: str | None,
-) -> InfoTables:
-    return info_tables(
-        job,
-        evaluation=val is None,
-        sweeps=sweeps,
-        dataroot=dataroot,
-        source_version=source_version,
-    )
 
 
 EXPORTER = OpenPCDetExporter()
