@@ -71,42 +71,6 @@ def shown(
     return found
 
 
-def paired(
-    image: np.ndarray,
-    boxes: np.ndarray,
-    confidence: np.ndarray,
-    true_image: np.ndarray,
-    true_boxes: np.ndarray,
-    *,
-    min_iou: float = MIN_IOU,
-) -> np.ndarray:
-    """Gives each annotated box to one detection, as detection tasks match.
-
-    The surest detection chooses first, and chooses the box it overlaps most
-    among those that are left.
-
-    Args:
-        image: (n,) image of each detection
-        boxes: (n, 4) left, top, width, height
-        confidence: (n,) of the detector
-        true_image: (m,) image of each annotated box
-        true_boxes: (m, 4) likewise
-        min_iou (0.5): least intersection over union
-
-    Returns:
-        (n,) int64 row of the annotated box, -1 for none
-    """
-    found = np.full(len(image), -1, dtype=np.int64)
-    for rows, true_rows in _by_image(image, true_image):
-        overlap = iou(boxes[rows], true_boxes[true_rows])
-        for at in np.argsort(-confidence[rows], kind="stable"):
-            best = int(overlap[at].argmax())
-            if overlap[at, best] >= min_iou:
-                found[rows[at]] = true_rows[best]
-                overlap[:, best] = -1.0
-    return found
-
-
 def rare_names(names: np.ndarray, share: float) -> set[str]:
     """Returns the names that make up less than a share of all.
 

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks._measure import tell
-from benchmarks._quality_truth import CLUTTER, paired, shown
+from benchmarks._quality_truth import CLUTTER, shown
 from demo.config import WorldConfig
+from raremine.brain.evaluation.matching import match_boxes
 
 FIELD = "objects"
 BRAIN_KEY = "objects_clip"
@@ -170,13 +171,13 @@ def _objects(dataset: Any, index_dir: Path) -> WorldObjects:
         boxes.sample_id,
         boxes["bounding_box"],
     )
-    pairs = paired(
+    pairs = match_boxes(
         table.sample_id,
         table["bounding_box"],
         table["confidence"],
         boxes.sample_id,
         boxes["bounding_box"],
-    )
+    ).box
     true_class = np.array([class_name(n) for n in boxes["label"]], dtype=str)
     token_of = dict(
         zip(

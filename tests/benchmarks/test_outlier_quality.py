@@ -68,18 +68,6 @@ def test_two_detections_may_show_one_object() -> None:
     assert found.tolist() == [1, 1, 0]
 
 
-def test_the_surest_detection_takes_the_object() -> None:
-    image = np.array(["p", "p"])
-    found = quality_truth.paired(
-        image,
-        np.array([A_SHIFTED, A]),
-        np.array([0.9, 0.3]),
-        np.array(["p"]),
-        np.array([A]),
-    )
-    assert found.tolist() == [0, -1]
-
-
 def test_boxes_of_other_images_match_nothing() -> None:
     found = quality_truth.shown(
         np.array(["p", "q"]),
