@@ -3,15 +3,94 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-ProgressArgument = bool | Callable[[int, int, str], None] | None
+Callback = Callable[[int, int, str], None]
+"""A function (done, total, label)."""
+
+ProgressArgument = bool | Callback | None
 """None = FiftyOne's setting, a bool, or a function (done, total, label)."""
 
 REPORT_EVERY = 0.5
 """Seconds between two calls of a callback."""
+
+
+class StageCancelled(KeyboardInterrupt):
+    """The run that a stage belongs to is no longer wanted.
+
+    Like Ctrl-C it is no ``Exception``: code that forgives one bad input must
+    not forgive this, and whatever keeps data whole at Ctrl-C keeps it whole
+    here.
+    """
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where in a row of stages the work is.
+
+    Attributes:
+        number: from 1
+        count: stages in the row
+    """
+
+    number: int
+    count: int
+
+
+_listener: ContextVar[Callback | None] = ContextVar("listener", default=None)
+_step: ContextVar[Step | None] = ContextVar("step", default=None)
+
+
+@contextmanager
+def listening(callback: Callback | None) -> Iterator[None]:
+    """Lets a callback hear of all work inside, wherever it is done.
+
+    Args:
+        callback: called by ``Progress`` objects without a callback of their
+            own and by ``checkpoint``; what it raises ends the work; None =
+            nobody listens
+    """
+    token = _listener.set(callback)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+@contextmanager
+def stage_of(number: int, count: int) -> Iterator[None]:
+    """Says that the work inside is one stage of several in a row."""
+    token = _step.set(Step(number, count))
+    try:
+        yield
+    finally:
+        _step.reset(token)
+
+
+def current_step() -> Step | None:
+    """Returns where in a row of stages the work is, None outside of one."""
+    return _step.get()
+
+
+def checkpoint(label: str, done: int = 0, total: int = 0) -> None:
+    """Says what is done now, between two pieces of work that have no bar.
+
+    Costs nothing where nobody listens. It is also where such work can be
+    cancelled: the listener may raise.
+
+    Args:
+        label: what begins, as the user reads it
+        done (0): pieces that are finished
+        total (0): all pieces, 0 = it cannot be told
+    """
+    callback = _listener.get()
+    if callback is not None:
+        callback(done, total, label)
 
 
 class Progress:
@@ -20,8 +99,9 @@ class Progress:
     Args:
         total: how much there is to do
         label: the stage, as the user reads it
-        progress (None): None = a bar if FiftyOne shows progress bars, True or
-            False = a bar or none, or a function (done, total, label)
+        progress (None): None = whoever listens, or else a bar if FiftyOne
+            shows progress bars, True or False = a bar or none, or a function
+            (done, total, label)
     """
 
     def __init__(
@@ -30,6 +110,8 @@ class Progress:
         self.done = 0
         self.total = total
         self.label = label
+        if progress is None and _listener.get() is not None:
+            progress = _listener.get()
         self._callback = progress if callable(progress) else None
         self._show = progress if isinstance(progress, bool) else None
         self._bar: Any = None

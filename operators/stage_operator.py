@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import fiftyone as fo
@@ -14,8 +14,12 @@ from fiftyone.operators.executor import ExecutionError
 
 import raremine.brain as rmb
 from raremine.brain import errors
+from raremine.brain.progress import listening
+from raremine.operators.app_process import asked_by_app, in_app
+from raremine.operators.cancellation import Cancellation, cancellation_of
 from raremine.operators.forms import Form
-from raremine.operators.progress import progress_of
+from raremine.operators.live_run import SHOWN, run_live
+from raremine.operators.progress import Reporter
 from raremine.operators.results import plain, show
 
 _FIFTYONES_OWN = {
@@ -67,6 +71,7 @@ class StageOperator(foo.Operator):
             label=self.label,
             description=self.description,
             icon=self.icon,
+            execute_as_generator=in_app(),
             allow_immediate_execution=True,
             allow_delegated_execution=True,
             risk_level=self.risk,
@@ -118,28 +123,61 @@ class StageOperator(foo.Operator):
         view = types.View(label=self.label, description=self.description)
         return types.Property(self.form(ctx).inputs, view=view)
 
-    def execute(self, ctx: Any) -> dict[str, Any]:
+    def execute(self, ctx: Any) -> Any:
         """Runs the stage; a user's mistake becomes a sentence.
 
         In the App it is shown as such. Everywhere else it is raised, so that
         a script stops and a delegated run counts as failed.
+
+        Returns:
+            the summary, or for the App a generator of messages that ends
+            with it
         """
+        if asked_by_app(ctx):
+            return run_live(
+                ctx,
+                lambda reporter, cancellation: self._run(
+                    ctx, reporter, cancellation
+                ),
+                lambda results: self._output(ctx, results),
+            )
+        if not ctx.delegated:
+            return self._run(ctx, None, None)
+        cancellation = cancellation_of(ctx)
+        reporter = Reporter(
+            lambda share, text: ctx.set_progress(progress=share, label=text),
+            cancellation,
+        )
+        return self._run(ctx, reporter, cancellation)
+
+    def _run(
+        self,
+        ctx: Any,
+        reporter: Reporter | None,
+        cancellation: Cancellation | None,
+    ) -> dict[str, Any]:
+        watching = cancellation.watching() if cancellation else nullcontext()
         try:
-            arguments = self._arguments(ctx)
-            summary = plain(self.run(ctx, arguments, progress_of(ctx)))
+            with watching, listening(reporter):
+                arguments = self._arguments(ctx)
+                summary = plain(self.run(ctx, arguments, reporter))
         except errors.RaremineError as error:
-            if ctx.delegated or not os.environ.get("FIFTYONE_SERVER"):
+            if ctx.delegated or not in_app():
                 raise
             ctx.ops.notify(str(error), variant="error")
             return {"error": str(error)}
         reloads = not self.shows_view and ctx.dataset is not None
         if reloads and not ctx.delegated:
             ctx.ops.reload_dataset()
-        return summary
+        return dict(summary)
 
-    def resolve_output(self, ctx: Any) -> types.Property:
-        """Shows the summary."""
-        return show(ctx.results)
+    def resolve_output(self, ctx: Any) -> types.Property | None:
+        """Shows the summary, unless the run has shown it already."""
+        results = ctx.results or {}
+        return None if results.get(SHOWN) else self._output(ctx, results)
+
+    def _output(self, ctx: Any, results: Mapping[str, Any]) -> types.Property:
+        return show(results)
 
     def __call__(
         self,

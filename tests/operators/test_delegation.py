@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +14,8 @@ from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionRunState
 
 from raremine.brain.errors import ModelError
-from raremine.brain.progress import Progress
+from raremine.brain.progress import Progress, checkpoint
+from raremine.operators import cancellation
 
 URI = "@raremine/raremine/detect_objects"
 
@@ -77,24 +80,97 @@ def test_a_mistake_fails_the_run_of_the_apps_own_process_too(
     assert operation.run_state == ExecutionRunState.FAILED
 
 
-def test_a_cancelled_run_stops_at_the_next_report(
+def _fail(service: Any, mined: fo.Dataset) -> None:
+    (run,) = service.list_operations(dataset_name=mined.name)
+    service.set_failed(run.id)
+
+
+def test_a_cancelled_run_stops_at_its_next_report(
     service: Any, mined: fo.Dataset, stage: Any
 ) -> None:
     steps: list[int] = []
 
     def work(samples: Any, *, progress: Any) -> dict[str, Any]:
-        for step in range(5):
+        _fail(service, mined)
+        for step in range(1000):
             steps.append(step)
-            if step == 2:
-                (run,) = service.list_operations(dataset_name=mined.name)
-                service.set_failed(run.id)
-            progress(step, 5, "Detecting objects")
+            time.sleep(0.05)
+            progress(step, 1000, "Detecting objects")
         return {"stage": "detect_objects"}
 
     stage("detect_objects", work)
     operation = _run(service, mined)
-    assert steps == [0, 1, 2]
+    assert 0 < len(steps) < 100
     assert operation.run_state == ExecutionRunState.FAILED
+
+
+def test_a_cancelled_run_stops_at_a_checkpoint_of_a_stage_without_a_bar(
+    service: Any, mined: fo.Dataset, stage: Any
+) -> None:
+    steps: list[int] = []
+
+    def work(samples: Any, **_: Any) -> dict[str, Any]:
+        _fail(service, mined)
+        for step in range(1000):
+            steps.append(step)
+            time.sleep(0.05)
+            checkpoint("Scoring knn")
+        return {"stage": "detect_objects"}
+
+    stage("detect_objects", work)
+    _run(service, mined)
+    assert 0 < len(steps) < 100
+
+
+def test_a_cancelled_run_stops_within_one_long_call(
+    service: Any,
+    mined: fo.Dataset,
+    stage: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cancellation, "GRACE", 0.2)
+    went_on: list[bool] = []
+
+    def work(samples: Any, **_: Any) -> dict[str, Any]:
+        _fail(service, mined)
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            # a library that forgives errors but not an interrupt
+            with contextlib.suppress(Exception):
+                sum(range(1000))
+        went_on.append(True)
+        return {"stage": "detect_objects"}
+
+    stage("detect_objects", work)
+    operation = _run(service, mined)
+    assert not went_on
+    assert operation.run_state == ExecutionRunState.FAILED
+
+
+def test_cleaning_up_after_a_cancellation_is_not_interrupted(
+    service: Any,
+    mined: fo.Dataset,
+    stage: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cancellation, "GRACE", 0.1)
+    cleaned: list[bool] = []
+
+    def work(samples: Any, *, progress: Any) -> dict[str, Any]:
+        _fail(service, mined)
+        try:
+            while True:
+                time.sleep(0.05)
+                progress(0, 2, "Detecting objects")
+        finally:
+            end = time.monotonic() + 1
+            while time.monotonic() < end:
+                time.sleep(0.01)
+            cleaned.append(True)
+
+    stage("detect_objects", work)
+    _run(service, mined)
+    assert cleaned == [True]
 
 
 def test_loaders_report_without_a_label(
