@@ -57,6 +57,10 @@ QUIET = {
 }
 # FiftyOne gives up on an operator after ten minutes; mining takes longer.
 PATIENT = {"FIFTYONE_OPERATOR_TIMEOUT": "86400"}
+# Without a scheduler of FiftyOne's own the App calls "Schedule" not available,
+# unless this is set; `run.py worker` runs what was scheduled.
+SCHEDULED = {"FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS": "true"}
+WORKER = "from fiftyone.core.cli import main; main()"
 # Demo and tests bring their models along: a download would be a mistake.
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -80,7 +84,9 @@ def child_environment(
         environ: the variables to start from.
         offline: whether model libraries must not use the network.
     """
-    defaults = {**QUIET, **PATIENT, **(OFFLINE if offline else {})}
+    defaults = {**QUIET, **PATIENT, **SCHEDULED}
+    if offline:
+        defaults |= OFFLINE
     return {**defaults, **environ}
 
 
@@ -111,12 +117,14 @@ def parse(arguments: Sequence[str]) -> tuple[str, list[str]]:
             "  demo [--out DIR] [--headless]    render a small world, mine "
             "it, open the App\n"
             "  app [DATASET] [--port PORT]      open the App on a dataset\n"
+            "  worker                           run what is scheduled in the "
+            "App\n"
             "  test [ARGUMENTS OF PYTEST]       run the tests\n"
             "  lint                             run ruff and mypy\n"
             "  bench NAME [--json FILE] [--quick]\n"
         ),
     )
-    commands = ["demo", "app", "test", "lint", "bench"]
+    commands = ["demo", "app", "worker", "test", "lint", "bench"]
     parser.add_argument("command", choices=commands)
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args(arguments)
@@ -133,6 +141,10 @@ def command_line(command: str, arguments: Sequence[str]) -> list[list[str]]:
         return [["-m", "demo", *absolute_paths(arguments, {"--out"})]]
     if command == "app":
         return [["-m", "raremine.operators.launch", *arguments]]
+    if command == "worker":
+        # -m: a run that is cancelled ends, wherever it is
+        launch = ["delegated", "launch", "-m", "--monitor-interval", "2"]
+        return [["-c", WORKER, *launch, *arguments]]
     if command == "test":
         return [["-m", "pytest", *arguments]]
     if command == "lint":
@@ -171,7 +183,7 @@ def main(arguments: Sequence[str]) -> int:
     environ = child_environment(isolated_environment(), offline=offline)
     if command != "lint":
         ensure_mongod(mongod_path(), environ)
-    if command in ("demo", "app"):
+    if command in ("demo", "app", "worker"):
         environ["FIFTYONE_PLUGINS_DIR"] = str(plugins_folder(environ))
     return max([call(line, environ) for line in calls])
 

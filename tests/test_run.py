@@ -113,6 +113,14 @@ def test_demo_and_tests_run_offline_and_quietly() -> None:
     assert "HF_HUB_OFFLINE" not in run.child_environment({}, offline=False)
 
 
+def test_the_app_offers_to_schedule_and_a_worker_runs_that() -> None:
+    environ = run.child_environment({}, offline=False)
+    # without it FiftyOne calls "Schedule" not available
+    assert environ["FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS"] == "true"
+    (line,) = run.command_line("worker", [])
+    assert line[2:4] == ["delegated", "launch"]
+
+
 def test_what_the_user_set_is_kept() -> None:
     users = {"HF_HUB_OFFLINE": "0", "FIFTYONE_DATABASE_URI": "mongodb://x"}
     environ = run.child_environment(users, offline=True)
