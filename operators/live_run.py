@@ -114,11 +114,15 @@ def _end(
     shown: bool,
 ) -> Iterator[GeneratedMessage]:
     """Yields what the work asked the App to do, and its result."""
-    for request in ctx.executor.to_json()["requests"]:
+    requests = ctx.executor.to_json()["requests"]
+    for request in requests:
         yield _invoke(InvocationRequest(**request))
     if result is None:
         return
-    if shown:
+    # a window that FiftyOne opens for the result is lost when the App turns
+    # to another dataset, and the form stands there again
+    turns = any(r["operator_uri"] == "open_dataset" for r in requests)
+    if shown or turns:
         # in the place of the bar, which would stay beside a second window
         params = {"outputs": output(result).to_json(), "results": result}
         yield _operate(ctx, "show_output", params)
