@@ -8,6 +8,8 @@ from typing import Any
 import fiftyone.operators.types as types
 
 import raremine.brain as rmb
+from raremine.operators.checks import check_names
+from raremine.operators.choices import detection_fields
 from raremine.operators.forms import Form
 from raremine.operators.stage_operator import StageOperator
 
@@ -34,10 +36,23 @@ class CompareSelections(StageOperator):
                 f"Dataset '{ctx.dataset.name}' has {len(names)} selections; "
                 "make two with 'Select frames' first.",
             )
-        form.text("a", names, label="Selection a")
-        form.text("b", names, label="Selection b")
-        form.text("field")
-        form.text("classes")
+        form.pick("a", names, label="Selection a")
+        form.pick("b", names[1:] + names[:1], label="Selection b")
+        form.pick("field", detection_fields(ctx.dataset))
+        form.text("classes", ("label", "concept"))
+
+    def tell_work(self, form: Form, ctx: Any) -> None:
+        """Says nothing of images: two lists of frames are compared."""
+
+    def check_form(
+        self, form: Form, given: Mapping[str, Any], ctx: Any
+    ) -> None:
+        """Checks that they are two selections."""
+        names = rmb.list_selections(ctx.dataset)
+        for name in ("a", "b"):
+            check_names(form, name, given.get(name), names, "selection")
+        if given.get("a") and given.get("a") == given.get("b"):
+            form.wrong("b", "Choose another selection than a.")
 
     def run(
         self, ctx: Any, arguments: dict[str, Any], progress: Any

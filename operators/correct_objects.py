@@ -11,7 +11,8 @@ import raremine.brain as rmb
 from raremine.brain.concepts.vocabulary import GROUPS, load_vocabulary
 from raremine.brain.errors import RaremineError
 from raremine.brain.runs import run_params
-from raremine.operators.forms import Form
+from raremine.operators.checks import check_names
+from raremine.operators.forms import Form, answers
 from raremine.operators.stage_operator import StageOperator
 
 
@@ -31,7 +32,7 @@ class CorrectObjects(StageOperator):
         """Asks for concept and group, if any object is selected."""
         form.objects(ctx.dataset)
         chosen = selected_labels(ctx)
-        if chosen or ctx.params.get("labels"):
+        if chosen or answers(ctx.params).get("labels"):
             form.notice(
                 "Selected objects",
                 "1 object is selected."
@@ -47,7 +48,23 @@ class CorrectObjects(StageOperator):
         form.text("concept", _concepts(ctx))
         form.choice("group", GROUPS)
         form.switch("clear")
-        form.texts("labels")
+        with form.section("Objects by their ids"):
+            form.texts("labels")
+
+    def tell_work(self, form: Form, ctx: Any) -> None:
+        """Says nothing here: the form tells how many are selected."""
+
+    def check_form(
+        self, form: Form, given: Mapping[str, Any], ctx: Any
+    ) -> None:
+        """Checks the concept, and that there is something to say."""
+        concept, clear = given.get("concept"), given.get("clear")
+        if concept:
+            check_names(form, "concept", concept, _concepts(ctx), "concept")
+        if clear and (concept or given.get("group")):
+            form.wrong(
+                "clear", "Clear takes corrections back; empty the others."
+            )
 
     def run(
         self, ctx: Any, arguments: dict[str, Any], progress: Any
@@ -61,7 +78,7 @@ class CorrectObjects(StageOperator):
 
 def selected_labels(ctx: Any) -> list[str]:
     """Returns the ids of the labels or patches that the user selected."""
-    field = ctx.params.get("field") or "objects"
+    field = answers(ctx.params).get("field") or "objects"
     labels = [
         str(label["label_id"])
         for label in ctx.selected_labels or []
@@ -74,6 +91,6 @@ def selected_labels(ctx: Any) -> list[str]:
 
 
 def _concepts(ctx: Any) -> list[str]:
-    field = ctx.params.get("field") or "objects"
+    field = answers(ctx.params).get("field") or "objects"
     recorded = run_params(ctx.dataset, f"{field}_concepts") or {}
     return list(recorded.get("concepts") or load_vocabulary().names)

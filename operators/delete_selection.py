@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import fiftyone.operators.types as types
+
 import raremine.brain as rmb
+from raremine.operators.checks import check_names
 from raremine.operators.forms import Form
 from raremine.operators.stage_operator import StageOperator
 
@@ -17,6 +20,7 @@ class DeleteSelection(StageOperator):
     label = "Delete selection"
     description = "Delete a selection: its tags, its saved views and its run"
     icon = "playlist_remove"
+    risk = types.RiskLevel.HIGH
     works_on_view = False
     positional = ("name",)
 
@@ -28,11 +32,21 @@ class DeleteSelection(StageOperator):
                 "No selection",
                 f"Dataset '{ctx.dataset.name}' has no selection to delete.",
             )
-        form.text("name", names, label="Selection")
+        form.pick("name", names, label="Selection")
         form.notice(
             "What stays",
             "Samples, labels, scores and exports stay as they are.",
         )
+
+    def tell_work(self, form: Form, ctx: Any) -> None:
+        """Says nothing of images: none is touched."""
+
+    def check_form(
+        self, form: Form, given: Mapping[str, Any], ctx: Any
+    ) -> None:
+        """Checks that there is such a selection."""
+        names = rmb.list_selections(ctx.dataset)
+        check_names(form, "name", given.get("name"), names, "selection")
 
     def run(
         self, ctx: Any, arguments: dict[str, Any], progress: Any

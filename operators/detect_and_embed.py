@@ -6,8 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import raremine.brain as rmb
+from raremine.operators.checks import (
+    check_detector,
+    check_embedder,
+    check_new_field,
+    check_other_key,
+)
+from raremine.operators.choices import mined_fields, vector_keys
 from raremine.operators.engines import ask_for_engine
-from raremine.operators.forms import Form
+from raremine.operators.forms import Form, answers
+from raremine.operators.model_names import DETECTORS, EMBEDDERS, WEIGHTS
 from raremine.operators.stage_operator import StageOperator
 from raremine.operators.targets import target_collection
 
@@ -30,20 +38,41 @@ class DetectAndEmbed(StageOperator):
 
     def fill_form(self, form: Form, ctx: Any) -> None:
         """Asks for both models, and what is most often changed of them."""
-        form.text("detector")
-        form.text("embedder")
-        form.text("pretrained")
-        form.text("field")
-        form.text("brain_key")
-        form.decimal("conf", 0.0, 1.0)
-        form.decimal("iou", 0.0, 1.0)
-        form.integer("imgsz", 32)
-        form.integer("max_det", 1)
-        form.texts("classes")
-        form.decimal("padding", 0.0, 1.0)
-        form.decimal("min_size", 0.0)
+        form.text("detector", DETECTORS)
+        form.text("embedder", EMBEDDERS)
+        form.text("pretrained", WEIGHTS)
+        form.text("field", mined_fields(ctx.dataset))
+        form.text(
+            "brain_key", vector_keys(ctx.dataset, _field(answers(ctx.params)))
+        )
         form.switch("overwrite")
-        ask_for_engine(form)
+        with form.section("Detector options"):
+            form.decimal("conf", 0.0, 1.0)
+            form.decimal("iou", 0.0, 1.0)
+            form.integer("imgsz", 32)
+            form.integer("max_det", 1)
+            form.texts("classes")
+        with form.section("Crops"):
+            form.decimal("padding", 0.0, 1.0)
+            form.decimal("min_size", 0.0)
+        with form.section("Speed and memory"):
+            ask_for_engine(form)
+
+    def check_form(
+        self, form: Form, given: Mapping[str, Any], ctx: Any
+    ) -> None:
+        """Checks both models, the field and the brain key."""
+        check_detector(form, "detector", given.get("detector"))
+        check_embedder(form, "embedder", given, "pretrained")
+        check_new_field(form, "field", given.get("field"), ctx.dataset)
+        check_other_key(
+            form,
+            "brain_key",
+            given.get("brain_key"),
+            ctx.dataset,
+            "similarity",
+            _field(given),
+        )
 
     def run(
         self, ctx: Any, arguments: dict[str, Any], progress: Any
@@ -56,3 +85,7 @@ class DetectAndEmbed(StageOperator):
         return rmb.detect_and_embed(
             target_collection(ctx), **arguments, progress=progress
         )
+
+
+def _field(given: Mapping[str, Any]) -> str:
+    return given.get("field") or "objects"

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import raremine.brain as rmb
+from raremine.operators.checks import check_embedder, check_other_key
 from raremine.operators.engines import ask_for_engine
 from raremine.operators.forms import Form
+from raremine.operators.model_names import DEVICES, EMBEDDERS, WEIGHTS
 from raremine.operators.stage_operator import StageOperator
 from raremine.operators.targets import target_collection
 
@@ -23,19 +25,31 @@ class EmbedFrames(StageOperator):
     )
     icon = "blur_on"
     positional = ("model", "pretrained")
+    counts = ""
 
     def fill_form(self, form: Form, ctx: Any) -> None:
         """Asks for the embedding model."""
-        form.text("model")
-        form.text("pretrained")
+        form.text("model", EMBEDDERS)
+        form.text("pretrained", WEIGHTS)
         form.text("brain_key")
-        form.switch("normalize")
-        form.choice("dtype", ("float32", "float16"))
-        form.choice("precision", ("float32", "float16", "bfloat16"))
-        form.text("device")
-        form.integer("batch_size", 1)
         form.switch("overwrite")
-        ask_for_engine(form)
+        with form.section("Speed and memory"):
+            form.switch("normalize")
+            form.choice("dtype", ("float32", "float16"))
+            form.choice("precision", ("float32", "float16", "bfloat16"))
+            form.text("device", DEVICES)
+            form.integer("batch_size", 1)
+            ask_for_engine(form)
+
+    def check_form(
+        self, form: Form, given: Mapping[str, Any], ctx: Any
+    ) -> None:
+        """Checks the model and the brain key."""
+        check_embedder(form, "model", given, "pretrained")
+        key = given.get("brain_key")
+        check_other_key(
+            form, "brain_key", key, ctx.dataset, "similarity", None
+        )
 
     def run(
         self, ctx: Any, arguments: dict[str, Any], progress: Any

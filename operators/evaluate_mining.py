@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-import fiftyone as fo
-import fiftyone.operators.types as types
 
 import raremine.brain as rmb
 from raremine.brain.evaluation.ground_truth import TruthFilter
 from raremine.brain.strategies import registered
-from raremine.operators.forms import Form
+from raremine.operators.checks import (
+    check_folder_to_write,
+    check_names,
+    check_run_key,
+)
+from raremine.operators.choices import (
+    class_names,
+    detection_fields,
+    frame_vector_keys,
+    mined_fields,
+    split_names,
+)
+from raremine.operators.forms import Form, answers
 from raremine.operators.stage_operator import StageOperator
 
 FILTERS = {
@@ -35,23 +44,40 @@ class EvaluateMining(StageOperator):
         "Measure how much of the rare ground truth each strategy finds"
     )
     icon = "query_stats"
-    risk = types.RiskLevel.LOW
     works_on_view = False
     positional = ("strategies", "budgets")
 
     def fill_form(self, form: Form, ctx: Any) -> None:
         """Asks for strategies, budgets, targets and ground truth."""
-        fields = _detections(ctx.dataset)
+        given = answers(ctx.params)
+        fields = detection_fields(ctx.dataset)
+        field = given.get("field") or "objects"
+        truths = [f for f in fields if f == "ground_truth"] or fields
+        if form.live and not truths:
+            form.missing(
+                "No ground truth",
+                "This dataset has no boxes to measure against; load it with "
+                "its annotations.",
+            )
         form.texts("strategies", sorted(registered()))
         form.numbers("budgets")
-        form.texts("targets")
+        form.texts("targets", _classes(ctx, given) if form.live else ())
+        form.pick("field", mined_fields(ctx.dataset))
+        form.text("out_dir")
+        with form.section("How it is measured"):
+            self._ask_for_measuring(form, ctx, fields, field)
+        with form.section("Which ground truth counts"):
+            _ask_for_truth(form)
+
+    def _ask_for_measuring(
+        self, form: Form, ctx: Any, fields: Sequence[str], field: str
+    ) -> None:
         form.integer(
             "seeds",
             1,
             default=20,
             description="Number of seeds of the strategies that draw",
         )
-        form.text("field", fields)
         form.text(
             "paper_field",
             fields,
@@ -61,31 +87,28 @@ class EvaluateMining(StageOperator):
             "there is one",
         )
         form.text("gt_field", fields, label="Ground truth")
-        form.text("embeddings", ctx.dataset.list_brain_runs(type="similarity"))
-        form.texts("splits")
-        standard = TruthFilter()
-        form.decimal(
-            "min_height",
-            0.0,
-            1.0,
-            default=standard.min_height,
-            description=FILTERS["min_height"],
-        )
-        form.decimal(
-            "min_visibility",
-            0.0,
-            100.0,
-            default=standard.min_visibility,
-            description=FILTERS["min_visibility"],
-        )
-        form.integer(
-            "min_points",
-            0,
-            default=standard.min_points,
-            description=FILTERS["min_points"],
-        )
-        form.text("out_dir")
+        form.text("embeddings", frame_vector_keys(ctx.dataset, field))
+        form.texts("splits", split_names(ctx.dataset))
         form.text("brain_key")
+
+    def check_form(
+        self, form: Form, given: Mapping[str, Any], ctx: Any
+    ) -> None:
+        """Checks strategies, budgets, splits, the folder and the key."""
+        strategies = given.get("strategies") or []
+        check_names(form, "strategies", strategies, registered(), "strategy")
+        wrong = [b for b in given.get("budgets") or () if not 0 < b <= 1]
+        if wrong:
+            form.wrong(
+                "budgets",
+                f"{', '.join(map(str, wrong))} is no share of the frames; "
+                "give numbers above 0 and up to 1.",
+            )
+        splits = split_names(ctx.dataset)
+        check_names(form, "splits", given.get("splits") or [], splits, "split")
+        check_folder_to_write(form, "out_dir", given.get("out_dir"))
+        key = given.get("brain_key")
+        check_run_key(form, "brain_key", key, ctx.dataset, "evaluation")
 
     def run(
         self, ctx: Any, arguments: dict[str, Any], progress: Any
@@ -120,8 +143,39 @@ class EvaluateMining(StageOperator):
         }
 
 
-def _detections(dataset: fo.Dataset) -> list[str]:
-    return sorted(dataset.get_field_schema(embedded_doc_type=fo.Detections))
+def _ask_for_truth(form: Form) -> None:
+    standard = TruthFilter()
+    form.decimal(
+        "min_height",
+        0.0,
+        1.0,
+        default=standard.min_height,
+        label="Least height (share of the image's)",
+        description=FILTERS["min_height"],
+    )
+    form.decimal(
+        "min_visibility",
+        0.0,
+        100.0,
+        default=standard.min_visibility,
+        label="Least visibility (%)",
+        description=FILTERS["min_visibility"],
+    )
+    form.integer(
+        "min_points",
+        0,
+        default=standard.min_points,
+        description=FILTERS["min_points"],
+    )
+
+
+def _classes(ctx: Any, given: Mapping[str, Any]) -> list[str]:
+    """The classes and categories of the ground truth, for suggestions."""
+    truth = given.get("gt_field") or "ground_truth"
+    found: list[str] = []
+    for name in ("label", "category"):
+        found += class_names(ctx.dataset, truth, name)
+    return list(dict.fromkeys(found))
 
 
 def _number(value: Any) -> Any:

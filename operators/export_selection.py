@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 import raremine.brain as rmb
@@ -19,13 +17,15 @@ from raremine.brain.selection.exporters.datasheet import (
 )
 from raremine.brain.selection.exporters.job import check_options
 from raremine.brain.selection.stage import list_selections
+from raremine.operators.checks import check_folder_to_write, check_names
+from raremine.operators.choices import detection_fields
 from raremine.operators.export_settings import (
     add_options,
     add_plan,
     all_options,
     options_of,
 )
-from raremine.operators.forms import Form
+from raremine.operators.forms import Form, answers
 from raremine.operators.stage_operator import StageOperator
 
 DEFAULT_FORMAT = "tokens"
@@ -45,16 +45,10 @@ class ExportSelection(StageOperator):
     works_on_view = False
     positional = ("selection", "format", "out_dir")
 
-    @property
-    def config(self) -> foo.OperatorConfig:
-        """FiftyOne's description; the form changes with the format."""
-        config = super().config
-        config.dynamic = True
-        return config
-
     def form(self, ctx: Any) -> Form:
         """Builds the form, which takes a format's help from its code."""
-        format = _format(ctx.params)
+        given = answers(ctx.params)
+        format = _format(given)
         known = format in export_formats()
         parts = (exporter(format).write,) if known else ()
         form = Form(*parts, rmb.export_selection)
@@ -62,7 +56,13 @@ class ExportSelection(StageOperator):
             form.missing("No dataset", "Open a dataset first.")
             return form
         selections = list_selections(ctx.dataset)
-        form.text(
+        if form.live and not selections:
+            form.missing(
+                "No selection yet",
+                f"Dataset '{ctx.dataset.name}' has no selection; run 'Select "
+                "frames' first.",
+            )
+        form.pick(
             "selection",
             selections,
             required=False,
@@ -75,8 +75,6 @@ class ExportSelection(StageOperator):
             default=DEFAULT_FORMAT,
             description=exporter(format).summary if known else None,
         )
-        if known:
-            add_options(form, format, ctx.dataset)
         form.text("out_dir")
         form.switch(
             "overwrite",
@@ -84,7 +82,24 @@ class ExportSelection(StageOperator):
             description="Replace an earlier export of this selection in "
             "this format",
         )
+        if known:
+            with form.section(f"Options of {format}"):
+                add_options(form, format, ctx.dataset)
+        if form.live:
+            self.check_form(form, given, ctx)
         return form
+
+    def check_form(
+        self, form: Form, given: Mapping[str, Any], ctx: Any
+    ) -> None:
+        """Checks the selection and the folder."""
+        names = list_selections(ctx.dataset)
+        chosen = given.get("selection")
+        check_names(form, "selection", chosen, names, "selection")
+        check_folder_to_write(form, "out_dir", given.get("out_dir"))
+        if given.get("field"):
+            fields = detection_fields(ctx.dataset)
+            check_names(form, "field", given["field"], fields, "field")
 
     def left_over(self, ctx: Any) -> set[str]:
         """Options of formats that were looked at before."""
@@ -95,13 +110,14 @@ class ExportSelection(StageOperator):
         form = self.form(ctx)
         given = {
             name: value
-            for name, value in ctx.params.items()
+            for name, value in answers(ctx.params).items()
             if value not in (None, "", [])
         }
         # a script is told by the SDK, which checks the same
-        in_app = bool(os.environ.get("FIFTYONE_SERVER"))
-        if in_app and ctx.dataset is not None and given.get("out_dir"):
-            format = _format(ctx.params)
+        usable = form.live and ctx.dataset is not None
+        folder = form.questions.get("out_dir")
+        if usable and given.get("out_dir") and not (folder and folder.invalid):
+            format = _format(given)
             options = {n: given[n] for n in options_of(format) if n in given}
             add_plan(form, ctx.dataset, {**given, "format": format}, options)
         view = types.View(label=self.label, description=self.description)

@@ -7,8 +7,13 @@ from typing import Any
 
 import raremine.brain as rmb
 from raremine.brain.outliers.model import FITTED_METHODS
-from raremine.operators.forms import Form
-from raremine.operators.outlier_settings import add_settings, take_settings
+from raremine.operators.checks import check_file_to_write, check_vectors
+from raremine.operators.forms import Form, answers
+from raremine.operators.outlier_settings import (
+    add_settings,
+    check_settings,
+    take_settings,
+)
 from raremine.operators.stage_operator import StageOperator
 from raremine.operators.targets import target_collection
 
@@ -28,12 +33,21 @@ class FitOutliers(StageOperator):
         """Asks for the file, the objects, their vectors and the methods."""
         form.text("path")
         form.objects(ctx.dataset)
-        form.vectors(ctx.dataset)
+        form.vectors(ctx.dataset, answers(ctx.params).get("field"))
         form.texts("methods", FITTED_METHODS)
         form.decimal("share", 0.0, 1.0)
-        add_settings(form, FITTED_METHODS)
-        form.integer("k", 1)
-        form.integer("seed")
+        with form.section("Limits, neighbours, seed"):
+            add_settings(form, FITTED_METHODS)
+            form.integer("k", 1)
+            form.integer("seed")
+
+    def check_form(
+        self, form: Form, given: Mapping[str, Any], ctx: Any
+    ) -> None:
+        """Checks the file, methods and limits."""
+        check_file_to_write(form, "path", given.get("path"))
+        check_settings(form, given, FITTED_METHODS)
+        check_vectors(form, given, ctx.dataset)
 
     def run(
         self, ctx: Any, arguments: dict[str, Any], progress: Any

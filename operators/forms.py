@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import fiftyone as fo
 import fiftyone.operators.types as types
 
+from raremine.operators.app_process import in_app
+from raremine.operators.choices import detection_fields, vector_keys
+
 _LABELS = {
-    "conf": "Confidence",
-    "iou": "IoU threshold",
-    "imgsz": "Image size",
-    "max_det": "Objects per image",
+    "conf": "Least confidence (0 to 1)",
+    "iou": "IoU threshold (0 to 1)",
+    "imgsz": "Image size (px)",
+    "max_det": "Objects per image, at most",
     "brain_key": "Brain key",
     "dataroot": "Dataroot",
     "splits": "File of own splits",
@@ -26,10 +30,22 @@ _LABELS = {
     "out_dir": "Output folder",
     "dtype": "Number type",
     "hint": "Hint at the class",
-    "min_size": "Smallest side",
+    "min_size": "Smallest side (px)",
     "half": "Half precision",
     "exact": "Decode at full size",
+    "padding": "Padding (share of the box)",
+    "share": "Share of outliers (0 to 1)",
+    "batch_size": "Batch size",
+    "max_new_tokens": "Longest answer (tokens)",
+    "min_pixels": "Least pixels of a crop (px²)",
+    "max_pixels": "Most pixels of a crop (px²)",
+    "price_per_million_tokens": "Price of a million tokens",
+    "min_gap_seconds": "Least time between frames (s)",
+    "max_similarity": "Most similarity of two frames (0 to 1)",
+    "margin": "Least margin (0 to 1)",
+    "sweeps": "Sweeps beside each keyframe",
 }
+_SECTION = "section_"
 _ARGUMENT = re.compile(r"^\**(?P<name>\w+)(?: \(.*?\)+)?: (?P<text>.*)$")
 
 
@@ -68,8 +84,26 @@ def _worded(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def answers(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a user has set, whatever section of the form it is in.
+
+    Args:
+        params: the parameters of a run as the App or a script sends them
+    """
+    flat: dict[str, Any] = {}
+    for name, value in params.items():
+        if name.startswith(_SECTION):
+            flat.update(value or {})
+        else:
+            flat[name] = value
+    return flat
+
+
 class Form:
     """The inputs of an operator that calls one SDK function.
+
+    A person who fills it in is told what is wrong as soon as it is typed; a
+    script is told by the SDK, which checks the same.
 
     Args:
         function: the SDK function
@@ -80,6 +114,8 @@ class Form:
         self, function: Callable[..., Any], *parts: Callable[..., Any]
     ) -> None:
         self.inputs = types.Object()
+        self.live = in_app()
+        self._at = self.inputs
         self._parameters: dict[str, inspect.Parameter] = {}
         self._help: dict[str, str] = {}
         for source in (*parts, function):
@@ -89,14 +125,69 @@ class Form:
     @property
     def names(self) -> set[str]:
         """Names of the parameters that the form asks for."""
-        return set(self.inputs.properties)
+        return set(self.questions)
+
+    @property
+    def questions(self) -> dict[str, types.Property]:
+        """The questions by their name, whatever section they are in."""
+        found: dict[str, types.Property] = {}
+        for name, question in self.inputs.properties.items():
+            if name.startswith(_SECTION):
+                found.update(question.type.properties)
+            else:
+                found[name] = question
+        return found
+
+    @contextmanager
+    def section(self, label: str) -> Iterator[None]:
+        """Puts what is asked for inside under a heading, folded at first.
+
+        Only in the App: a script gives parameters without any sections.
+        """
+        if not self.live:
+            yield
+            return
+        outer = self._at
+        self._at = types.Object()
+        try:
+            yield
+        finally:
+            inner, self._at = self._at, outer
+            if inner.properties:
+                view = types.ObjectView(label=label, collapsible=True)
+                self._at.define_property(
+                    _SECTION + _slug(label), inner, view=view
+                )
+
+    def target(self, ctx: Any) -> None:
+        """Asks what to work on: the dataset, the view, what is selected."""
+        if not self.live:
+            # FiftyOne takes the choice from a script as well
+            ctx.target_view()
+            return
+        choice = self._at.view_target(
+            ctx,
+            action_description="Work on",
+            allow_selected_labels=True,
+            dataset_label="Whole dataset",
+            base_view_label="All patches",
+            selected_samples_label="Selected samples",
+        )
+        choice.view.label = "Work on"
+
+    def wrong(self, name: str, message: str) -> None:
+        """Says at a question what is wrong with its answer."""
+        question = self.questions.get(name)
+        if self.live and question is not None and not question.invalid:
+            question.invalid = True
+            question.error_message = message
 
     def text(
         self, name: str, suggestions: Sequence[str] = (), **options: Any
     ) -> None:
         """Asks for a text; suggestions can be picked, others typed."""
         view = _suggest(suggestions) if suggestions else None
-        self.inputs.str(name, view=view, **self._facts(name, options))
+        self._at.str(name, view=view, **self._facts(name, options))
 
     def texts(
         self, name: str, suggestions: Sequence[str] = (), **options: Any
@@ -105,7 +196,7 @@ class Form:
         facts = self._facts(name, options)
         if facts.get("default") is not None:
             facts["default"] = list(facts["default"])
-        self.inputs.list(
+        self._at.list(
             name, types.String(), view=_suggest(suggestions), **facts
         )
 
@@ -114,11 +205,11 @@ class Form:
         facts = self._facts(name, options)
         if facts.get("default") is not None:
             facts["default"] = list(facts["default"])
-        self.inputs.list(name, types.Number(), **facts)
+        self._at.list(name, types.Number(), **facts)
 
     def choice(self, name: str, values: Sequence[str], **options: Any) -> None:
         """Asks for one of some values."""
-        self.inputs.enum(
+        self._at.enum(
             name,
             list(values),
             view=types.DropdownView(),
@@ -134,7 +225,7 @@ class Form:
     ) -> None:
         """Asks for a whole number."""
         facts = self._facts(name, options)
-        self.inputs.int(name, min=low, max=high, **facts)
+        self._at.int(name, min=low, max=high, **facts)
 
     def decimal(
         self,
@@ -145,11 +236,34 @@ class Form:
     ) -> None:
         """Asks for a number."""
         facts = self._facts(name, options)
-        self.inputs.float(name, min=low, max=high, **facts)
+        self._at.float(name, min=low, max=high, **facts)
 
     def switch(self, name: str, **options: Any) -> None:
         """Asks for yes or no."""
-        self.inputs.bool(name, **self._facts(name, options))
+        self._at.bool(name, **self._facts(name, options))
+
+    def pick(self, name: str, values: Sequence[str], **options: Any) -> None:
+        """Asks for one of the values that there are.
+
+        The default is the SDK's where there is such a value, else the first.
+        """
+        facts = self._facts(name, options)
+        if values and facts.get("default") not in (None, *values):
+            facts["default"] = values[0]
+        if facts.get("required") and values:
+            facts.setdefault("default", values[0])
+        if not self.live or not values:
+            self._at.str(
+                name, view=_suggest(values) if values else None, **facts
+            )
+            return
+        view: types.View = types.DropdownView()
+        if not facts.get("default"):
+            # a drop-down cannot be cleared, a text can
+            view = types.AutocompleteView(allow_user_input=True)
+        for value in values:
+            view.add_choice(value, label=value)
+        self._at.str(name, view=view, **facts)
 
     def objects(self, dataset: fo.Dataset, name: str = "field") -> None:
         """Asks for the field of detections a stage reads.
@@ -157,43 +271,46 @@ class Form:
         A dataset without any detections makes the form say so and keeps it
         from being sent.
         """
-        schema = dataset.get_field_schema(embedded_doc_type=fo.Detections)
-        default = self._parameters[name].default
-        if default in schema:
-            self.text(name, sorted(schema))
-        elif schema:
-            self.text(name, sorted(schema), default=None)
-        else:
-            self.text(name)
+        fields = detection_fields(dataset)
+        self.pick(name, fields)
+        if not fields:
             self.missing(
                 "No detections yet",
                 f"Dataset '{dataset.name}' has no objects; run 'Detect "
                 "objects' first.",
             )
 
-    def vectors(self, dataset: fo.Dataset, name: str = "embeddings") -> None:
-        """Asks for the brain key of the objects' vectors."""
-        keys = dataset.list_brain_runs(type="similarity")
-        if self._parameters[name].default in keys or not keys:
-            self.text(name, keys)
-        else:
-            self.text(name, keys, default=None)
+    def vectors(
+        self,
+        dataset: fo.Dataset,
+        field: str | None = None,
+        name: str = "embeddings",
+    ) -> None:
+        """Asks for the brain key of the objects' vectors.
+
+        Args:
+            dataset: the dataset
+            field (None): the field of objects, None = that of the SDK
+            name ("embeddings"): the parameter
+        """
+        keys = vector_keys(dataset, field or "objects")
+        self.pick(name, keys)
         if not keys:
             self.missing(
                 "No embeddings yet",
-                f"Dataset '{dataset.name}' has no vectors; run 'Embed "
-                "objects' first.",
+                f"Dataset '{dataset.name}' has no vectors of the objects in "
+                f"'{field or 'objects'}'; run 'Embed objects' first.",
             )
 
     def notice(self, label: str, description: str) -> None:
         """Tells something."""
-        self.inputs.view(
+        self._at.view(
             _slug(label), types.Notice(label=label, description=description)
         )
 
     def missing(self, label: str, description: str) -> None:
         """Tells what has to be done before; the form cannot be sent."""
-        self.inputs.view(
+        self._at.view(
             _slug(label),
             types.Warning(label=label, description=description),
             invalid=True,

@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import raremine.brain as rmb
-from raremine.operators.forms import Form
+from raremine.operators.checks import (
+    check_names,
+    check_other_key,
+    check_vectors,
+)
+from raremine.operators.choices import map_keys
+from raremine.operators.forms import Form, answers
 from raremine.operators.show_map import open_map
 from raremine.operators.stage_operator import StageOperator
 from raremine.operators.targets import target_collection
@@ -22,19 +28,32 @@ class MapObjects(StageOperator):
 
     def fill_form(self, form: Form, ctx: Any) -> None:
         """Asks for the objects, their vectors and how to make the map."""
+        field = answers(ctx.params).get("field") or "objects"
+        maps = map_keys(ctx.dataset, field)
         form.objects(ctx.dataset)
-        form.vectors(ctx.dataset)
+        form.vectors(ctx.dataset, field)
         form.choice("method", ("umap", "tsne", "pca"))
-        form.integer("k", 2)
-        form.decimal("perplexity", 1.0)
-        form.text(
-            "onto",
-            ctx.dataset.list_brain_runs(type="visualization"),
-            label="Add to map",
-        )
-        form.text("brain_key")
-        form.integer("seed")
+        form.text("brain_key", maps)
         form.switch("overwrite")
+        with form.section("Layout, or adding to a map"):
+            form.integer("k", 2)
+            form.decimal("perplexity", 1.0)
+            form.pick("onto", maps, label="Add to map")
+            form.integer("seed")
+
+    def check_form(
+        self, form: Form, given: Mapping[str, Any], ctx: Any
+    ) -> None:
+        """Checks the vectors and both keys."""
+        field = given.get("field") or "objects"
+        check_vectors(form, given, ctx.dataset)
+        key = given.get("brain_key")
+        check_other_key(
+            form, "brain_key", key, ctx.dataset, "visualization", field
+        )
+        if given.get("onto"):
+            maps = map_keys(ctx.dataset, field)
+            check_names(form, "onto", given["onto"], maps, "map")
 
     def run(
         self, ctx: Any, arguments: dict[str, Any], progress: Any

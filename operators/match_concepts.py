@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import raremine.brain as rmb
-from raremine.operators.forms import Form
+from raremine.operators.checks import (
+    check_vectors,
+    check_vocabulary,
+    vocabulary_names,
+)
+from raremine.operators.forms import Form, answers
 from raremine.operators.stage_operator import StageOperator
 from raremine.operators.targets import target_collection
 
@@ -24,15 +29,36 @@ class MatchConcepts(StageOperator):
 
     def fill_form(self, form: Form, ctx: Any) -> None:
         """Asks for the vocabulary and how evidence is weighed."""
+        given = answers(ctx.params)
         form.objects(ctx.dataset)
-        form.vectors(ctx.dataset)
-        form.text("vocabulary", ("paper",))
+        form.vectors(ctx.dataset, given.get("field"))
+        form.text("vocabulary", ("driving", "paper"))
+        form.texts("targets", vocabulary_names(given.get("vocabulary")))
         form.choice("evidence", ("both", "text", "image"))
-        form.choice("weighting", ("calibrated", "fixed", "adaptive"))
-        form.texts("targets")
-        form.decimal("margin", 0.0, 1.0)
-        form.switch("only_captioned")
-        form.switch("trust_detector")
+        with form.section("How evidence is weighed"):
+            form.choice("weighting", ("calibrated", "fixed", "adaptive"))
+            form.decimal("margin", 0.0, 1.0)
+            form.switch("only_captioned")
+            form.switch("trust_detector")
+
+    def check_form(
+        self, form: Form, given: Mapping[str, Any], ctx: Any
+    ) -> None:
+        """Checks the vocabulary, its targets and the vectors."""
+        check_vectors(form, given, ctx.dataset)
+        chosen = given.get("vocabulary")
+        check_vocabulary(form, "vocabulary", chosen, given.get("targets"))
+        field = given.get("field") or "objects"
+        captions = f"{field}.detections.caption"
+        if (
+            given.get("evidence") == "text"
+            and ctx.dataset.get_field(captions) is None
+        ):
+            form.wrong(
+                "evidence",
+                f"The objects in '{field}' have no captions yet; run 'Caption "
+                "objects' first, or decide by image.",
+            )
 
     def run(
         self, ctx: Any, arguments: dict[str, Any], progress: Any

@@ -7,13 +7,37 @@ from typing import Any
 
 import raremine.brain as rmb
 from raremine.brain.models.weights import is_local
-from raremine.operators.forms import Form
-from raremine.operators.recipes import add_shares, describe, take_recipe
+from raremine.operators.checks import (
+    check_captioner,
+    check_detector,
+    check_embedder,
+    check_file,
+    check_folder_to_write,
+    check_new_field,
+    check_vocabulary,
+    vocabulary_names,
+)
+from raremine.operators.choices import mined_fields
+from raremine.operators.estimates import Estimate, estimate
+from raremine.operators.forms import Form, answers
+from raremine.operators.model_names import CAPTIONERS, DETECTORS, EMBEDDERS
+from raremine.operators.model_names import WEIGHTS as PRETRAINED
+from raremine.operators.recipes import (
+    SHARES,
+    add_shares,
+    describe,
+    take_recipe,
+)
 from raremine.operators.server_key import with_server_key
 from raremine.operators.stage_operator import StageOperator
 
 EMBEDDER = "ViT-B-32"
 WEIGHTS = "laion2b_s34b_b79k"
+
+OBJECTS_PER_IMAGE = 5
+OUTLIERS = 0.2
+"""What to expect of a first run: nuScenes has about that many objects, and
+the default share of them is captioned."""
 
 LARGE = ("selection", "evaluation")
 """Parts of the result that grow with the data set; they are in its runs."""
@@ -31,23 +55,22 @@ class Mine(StageOperator):
 
     def fill_form(self, form: Form, ctx: Any) -> None:
         """Asks for models, vocabulary and the split."""
-        form.notice(
-            "Large data sets",
-            "A run of more than ten minutes should be scheduled, not executed "
-            "here: FiftyOne stops waiting for it.",
-        )
+        given = answers(ctx.params)
         form.choice("preset", ("default", "paper"))
         form.text(
             "detector",
+            DETECTORS,
             description="Weights file or name of an Ultralytics detector",
         )
         form.text(
             "embedder",
+            EMBEDDERS,
             default=EMBEDDER,
             description="Name that open_clip knows, or a local folder",
         )
         form.text(
             "pretrained",
+            PRETRAINED,
             default=WEIGHTS,
             description="Weights of the embedder, an open_clip tag or a file; "
             "a local folder brings its own",
@@ -59,23 +82,75 @@ class Mine(StageOperator):
         )
         form.text(
             "captioner",
+            CAPTIONERS,
             description=(
                 "Hub id or local folder of a Qwen2-VL model, or address of "
                 "an OpenAI-compatible server"
             ),
         )
-        form.text(
-            "vocabulary",
-            ("paper",),
-            description="A YAML file or 'paper', empty = the preset's",
-        )
-        form.texts("targets")
-        add_shares(form)
-        form.text("field")
-        form.text("name")
-        form.integer("seed")
-        form.text("out_dir")
         form.switch("overwrite")
+        with form.section("Concepts and targets"):
+            form.text(
+                "vocabulary",
+                ("driving", "paper"),
+                description="A YAML file or 'paper', empty = the preset's",
+            )
+            form.texts("targets", vocabulary_names(_vocabulary(given)))
+        with form.section("Training split"):
+            add_shares(form)
+            form.text("name", rmb.list_selections(ctx.dataset))
+            form.integer("seed")
+        with form.section("Where results go"):
+            form.text("field", mined_fields(ctx.dataset))
+            form.text("out_dir")
+
+    def estimated(self, ctx: Any) -> Estimate | None:
+        """Adds up what the stages take; a first run finds its own objects."""
+        if ctx.dataset is None:
+            return None
+        given, amount = answers(ctx.params), self.amount(ctx)
+        objects = amount.objects or OBJECTS_PER_IMAGE * amount.images
+        captions = objects * OUTLIERS if given.get("captions", True) else 0
+        counts = {
+            "detect_and_embed": amount.images,
+            "score_outliers": objects,
+            "map_objects": objects,
+            "caption_objects": round(captions),
+            "match_concepts": objects,
+            "score_novelty": objects,
+            "rank_pareto": objects,
+            "select_frames": amount.keyframes,
+            "evaluate_mining": amount.keyframes,
+        }
+        parts = [
+            estimate(ctx.dataset, stage, count)
+            for stage, count in counts.items()
+            if count
+        ]
+        known = [part for part in parts if part is not None]
+        seconds = sum(part.seconds for part in known)
+        return Estimate(seconds, all(part.measured for part in known[:1]))
+
+    def check_form(
+        self, form: Form, given: Mapping[str, Any], ctx: Any
+    ) -> None:
+        """Checks the models, the vocabulary, the shares and the folder."""
+        check_detector(form, "detector", given.get("detector"))
+        check_embedder(form, "embedder", given, "pretrained")
+        if given.get("captions", True):
+            check_captioner(form, "captioner", given.get("captioner"))
+        chosen, targets = _vocabulary(given), given.get("targets")
+        check_vocabulary(form, "vocabulary", chosen, targets)
+        check_file(form, "recipe", given.get("recipe"))
+        check_new_field(form, "field", given.get("field"), ctx.dataset)
+        check_folder_to_write(form, "out_dir", given.get("out_dir"))
+        total = sum(given.get(name) or 0 for name in SHARES)
+        if total > 1 and not given.get("recipe"):
+            form.wrong(
+                SHARES[0],
+                f"The shares add up to {total:.2f}; they are shares of all "
+                "train frames and cannot exceed 1.",
+            )
 
     def run(
         self, ctx: Any, arguments: dict[str, Any], progress: Any
@@ -87,6 +162,11 @@ class Mine(StageOperator):
         result = rmb.mine(ctx.dataset, **arguments, progress=progress)
         summary = {k: v for k, v in result.items() if k not in LARGE}
         return {**summary, "selection": describe(result["selection"])}
+
+
+def _vocabulary(given: Mapping[str, Any]) -> Any:
+    preset = given.get("preset")
+    return given.get("vocabulary") or ("paper" if preset == "paper" else None)
 
 
 def _models(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from raremine.brain.errors import RaremineError
+from raremine.operators.checks import check_names
 from raremine.operators.forms import Form
 
 SEARCHES = {"by size": None, "exact": True, "approximate": False}
@@ -70,6 +71,26 @@ def take_settings(arguments: dict[str, Any]) -> dict[str, Any]:
     if "exact" in arguments:
         settings["exact"] = SEARCHES[arguments.pop("exact")]
     return settings
+
+
+def check_settings(
+    form: Form, given: Mapping[str, Any], methods: Sequence[str]
+) -> None:
+    """Says in the form which methods, limits or weights cannot be used."""
+    chosen = given.get("methods") or []
+    check_names(form, "methods", chosen, methods, "method")
+    for name in ("thresholds", "weights"):
+        try:
+            settings = take_settings({name: given.get(name) or []})
+        except RaremineError as error:
+            form.wrong(name, str(error))
+            continue
+        unused = sorted(set(settings[name]) - set(chosen or methods))
+        if unused:
+            form.wrong(
+                name,
+                f"{', '.join(unused)} is not among the chosen methods.",
+            )
 
 
 def _threshold(text: str) -> tuple[str, tuple[Any, ...]]:

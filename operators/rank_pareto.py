@@ -8,7 +8,8 @@ from typing import Any
 import raremine.brain as rmb
 from raremine.brain.novelty.ranking import MISSING
 from raremine.brain.novelty.signals import numeric_names
-from raremine.operators.forms import Form
+from raremine.operators.checks import check_run_key
+from raremine.operators.forms import Form, answers
 from raremine.operators.stage_operator import StageOperator
 from raremine.operators.targets import target_collection
 
@@ -38,14 +39,42 @@ class RankPareto(StageOperator):
     def fill_form(self, form: Form, ctx: Any) -> None:
         """Asks for the signals, suggesting every number there is."""
         form.objects(ctx.dataset)
-        field = ctx.params.get("field") or "objects"
-        present = numeric_names(ctx.dataset, field)
-        form.texts("signals", tuple(dict.fromkeys((*SIGNALS, *present))))
+        form.texts("signals", _signals(ctx))
         form.choice("missing", MISSING, label="Objects without a value")
-        form.text("brain_key")
+        with form.section("Where it is recorded"):
+            form.text("brain_key")
+
+    def check_form(
+        self, form: Form, given: Mapping[str, Any], ctx: Any
+    ) -> None:
+        """Checks the signals and the brain key."""
+        field = given.get("field") or "objects"
+        present = set(numeric_names(ctx.dataset, field))
+        unknown = [
+            name
+            for name in given.get("signals") or ()
+            if name.lstrip("-").partition(":")[2] == ""
+            and name.lstrip("-") not in present
+        ]
+        if unknown:
+            form.wrong(
+                "signals",
+                f"Nothing has computed {', '.join(map(repr, unknown))} for "
+                f"'{field}' yet; there are {', '.join(sorted(present))}.",
+            )
+        key = given.get("brain_key")
+        check_run_key(form, "brain_key", key, ctx.dataset, "pareto")
 
     def run(
         self, ctx: Any, arguments: dict[str, Any], progress: Any
     ) -> Mapping[str, Any]:
         """Ranks; returns the summary."""
         return rmb.rank_pareto(target_collection(ctx), **arguments)
+
+
+def _signals(ctx: Any) -> tuple[str, ...]:
+    """Every number there is, the usual signals first."""
+    field = answers(ctx.params).get("field") or "objects"
+    present = numeric_names(ctx.dataset, field)
+    usual = [s for s in SIGNALS if s.lstrip("-") in present]
+    return tuple(dict.fromkeys((*(usual or SIGNALS), *present)))

@@ -13,6 +13,11 @@ from typing import Any
 
 import fiftyone.operators.types as types
 
+from raremine.operators.next_steps import Step
+
+_UNSHOWN = {"stage", "shown"}
+"""What a result says to programs only."""
+
 _STAGE_COLUMNS = ("stage", "images", "objects", "failures", "seconds")
 
 
@@ -32,25 +37,42 @@ def plain(value: Any) -> Any:
     return value
 
 
-def show(results: Mapping[str, Any] | None) -> types.Property:
+def show(
+    results: Mapping[str, Any] | None,
+    steps: Sequence[Step] = (),
+    title: str = "Done",
+) -> types.Property:
     """Lays out an operator's result.
 
     Args:
         results: numbers and texts become lines, dicts a block of lines,
             lists of dicts a table; ``error`` is shown as an error
+        steps (()): become buttons below
+        title ("Done"): what is finished
 
     Returns:
         what ``resolve_output`` has to return
     """
     outputs = types.Object()
+    failed = (results or {}).get("error")
+    if results and not failed:
+        outputs.view("title", types.Success(label=title))
     for name, value in (results or {}).items():
         if name == "error":
             outputs.view(
                 "error", types.Error(label="What is wrong", description=value)
             )
-        else:
+        elif name not in _UNSHOWN:
             _add(outputs, name, value)
-    failed = (results or {}).get("error")
+    for step in steps:
+        outputs.btn(
+            step.name,
+            step.label,
+            on_click=step.operator,
+            params=dict(step.params),
+            prompt=step.prompt,
+            variant="contained",
+        )
     label = "Not done" if failed else "Done"
     return types.Property(outputs, view=types.View(label=label))
 

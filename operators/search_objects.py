@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import fiftyone.operators.types as types
+
 import raremine.brain as rmb
-from raremine.operators.forms import Form
+from raremine.operators.checks import check_vectors
+from raremine.operators.forms import Form, answers
 from raremine.operators.stage_operator import StageOperator
 from raremine.operators.targets import target_collection
 
@@ -24,14 +27,21 @@ class SearchObjects(StageOperator):
     icon = "search"
     positional = ("query",)
     shows_view = True
+    risk = types.RiskLevel.LOW
 
     def fill_form(self, form: Form, ctx: Any) -> None:
         """Asks for the text and the vectors."""
         form.text("query")
         form.objects(ctx.dataset)
-        form.vectors(ctx.dataset)
+        form.vectors(ctx.dataset, answers(ctx.params).get("field"))
         form.integer("k", 1, label="Objects to show")
         form.text("name")
+
+    def check_form(
+        self, form: Form, given: Mapping[str, Any], ctx: Any
+    ) -> None:
+        """Checks that the vectors are of the chosen objects."""
+        check_vectors(form, given, ctx.dataset)
 
     def run(
         self, ctx: Any, arguments: dict[str, Any], progress: Any

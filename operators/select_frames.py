@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import fiftyone.operators as foo
-
 import raremine.brain as rmb
-from raremine.operators.forms import Form
+from raremine.operators.checks import check_file, check_names
+from raremine.operators.choices import free_name, split_names
+from raremine.operators.forms import Form, answers
 from raremine.operators.recipes import describe
 from raremine.operators.selection_settings import (
     add_limits,
@@ -31,28 +31,39 @@ class SelectFrames(StageOperator):
     icon = "playlist_add_check"
     works_on_view = False
 
-    @property
-    def config(self) -> foo.OperatorConfig:
-        """FiftyOne's description; the form changes with what is chosen."""
-        config = super().config
-        config.dynamic = True
-        return config
-
     def fill_form(self, form: Form, ctx: Any) -> None:
         """Asks for the recipe: a preset, own shares or a file."""
+        given = answers(ctx.params)
         names = rmb.list_selections(ctx.dataset)
-        form.text("name", names)
-        exists = ctx.params.get("name") in names
+        form.text(
+            "name",
+            names,
+            required=True,
+            default=free_name(names) if form.live else None,
+        )
+        exists = given.get("name") in names
         if exists:
             form.notice(
                 "The name is in use",
-                f"Selection '{ctx.params['name']}' will be replaced.",
+                f"Selection '{given['name']}' will be replaced.",
             )
-        add_recipe(form, ctx.params, exists)
-        if "preset" in ctx.params:
+        add_recipe(form, given, exists)
+        if "preset" in given:
             # only the App always sends it; a script gets the SDK's error
-            check(form, ctx.params)
-        add_limits(form, ctx.params, ctx)
+            check(form, given, ctx)
+        add_limits(form, given, ctx)
+
+    def check_form(
+        self, form: Form, given: Mapping[str, Any], ctx: Any
+    ) -> None:
+        """Checks files, the splits and the earlier selections."""
+        check_file(form, "recipe", given.get("recipe"))
+        check_file(form, "exclude_file", given.get("exclude_file"))
+        splits = split_names(ctx.dataset)
+        check_names(form, "pool", given.get("pool") or [], splits, "split")
+        names = rmb.list_selections(ctx.dataset)
+        excluded = given.get("exclude_selection") or []
+        check_names(form, "exclude_selection", excluded, names, "selection")
 
     def run(
         self, ctx: Any, arguments: dict[str, Any], progress: Any

@@ -1,7 +1,7 @@
 """Recipes of selections as they can be put together in a form.
 
-Presets come first. Own shares and the limits are folded away until they are
-asked for; a call from Python that gives them need not ask.
+Presets come first. Own shares are hidden until they are asked for, the limits
+folded; a call from Python that gives them need not ask.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import fiftyone as fo
 import fiftyone.operators.types as types
 
 import raremine.brain as rmb
@@ -17,6 +16,11 @@ from raremine.brain.errors import RaremineError
 from raremine.brain.selection.recipe import load_recipe
 from raremine.brain.selection.stage import select_frames
 from raremine.brain.strategies import registered
+from raremine.operators.choices import (
+    frame_vector_keys,
+    mined_fields,
+    split_names,
+)
 from raremine.operators.forms import Form, argument_help
 from raremine.operators.recipes import SHARES, add_shares, take_shares
 
@@ -105,19 +109,12 @@ def add_recipe(form: Form, params: Mapping[str, Any], exists: bool) -> None:
 
 def add_limits(form: Form, params: Mapping[str, Any], ctx: Any) -> None:
     """Asks for everything that is seldom changed, folded at first."""
-    given = [n for n in LIMITS if params.get(n) not in (None, "", [])]
-    more = bool(params.get("more", given))
-    form.switch(
-        "more",
-        default=more,
-        label="Limits, exclusions, seed",
-        description="Show what holds for the whole selection",
-    )
-    if given and not more:
-        form.notice(
-            "Folded and in force",
-            "; ".join(f"{name} = {params[name]}" for name in given),
-        )
+    with form.section("Limits, exclusions, seed"):
+        _ask_for_limits(form, params, ctx)
+
+
+def _ask_for_limits(form: Form, params: Mapping[str, Any], ctx: Any) -> None:
+    field = params.get("field") or "objects"
     texts = argument_help(select_frames)
     form.integer("max_frames_per_scene", 1, **_help(texts, LIMITS[0]))
     form.decimal("min_gap_seconds", 0.0, **_help(texts, LIMITS[1]))
@@ -139,16 +136,14 @@ def add_limits(form: Form, params: Mapping[str, Any], ctx: Any) -> None:
         **_help(texts, "exclude_selection"),
     )
     form.text("exclude_file", **_help(texts, "exclude_file"))
-    form.texts("pool", _splits(ctx.dataset), **_help(texts, "pool"))
+    form.texts("pool", split_names(ctx.dataset), **_help(texts, "pool"))
     form.integer("seed", 0)
-    form.text("field", _detections(ctx.dataset), **_help(texts, "field"))
+    form.pick("field", mined_fields(ctx.dataset), **_help(texts, "field"))
     form.text(
         "embeddings",
-        ctx.dataset.list_brain_runs(type="similarity"),
+        frame_vector_keys(ctx.dataset, field),
         **_help(texts, "embeddings"),
     )
-    if not more:
-        _fold(form, LIMITS)
 
 
 def take_settings(arguments: dict[str, Any]) -> Any:
@@ -164,8 +159,7 @@ def take_settings(arguments: dict[str, Any]) -> Any:
         RaremineError: if a component or a quota cannot be read
     """
     preset = preset_of(arguments)
-    for name in ("preset", "more"):
-        arguments.pop(name, None)
+    arguments.pop("preset", None)
     parts = {
         name: arguments.pop(name)
         for name in ("components", "quotas")
@@ -196,7 +190,7 @@ def take_settings(arguments: dict[str, Any]) -> Any:
     return recipe
 
 
-def check(form: Form, params: Mapping[str, Any]) -> None:
+def check(form: Form, params: Mapping[str, Any], ctx: Any) -> None:
     """Says in the form what is wrong with the recipe so far."""
     given = {k: v for k, v in params.items() if v not in (None, "", [])}
     options = {n: given[n] for n in LIMITS[:-2] if n in given}
@@ -208,6 +202,25 @@ def check(form: Form, params: Mapping[str, Any]) -> None:
             load_recipe(recipe).with_options(**options)
     except RaremineError as error:
         form.missing("This cannot be selected", str(error))
+        return
+    if recipe is not None:
+        _check_strategies(form, ctx, given, recipe)
+
+
+def _check_strategies(
+    form: Form, ctx: Any, given: Mapping[str, Any], recipe: Any
+) -> None:
+    """Says which stage has to run before the recipe can be followed."""
+    field = given.get("field") or "objects"
+    shares = load_recipe(recipe).shares
+    grouped = ctx.dataset.get_field(f"{field}.detections.group") is not None
+    wanted = [name for name in ("target", "rare") if shares.get(name)]
+    if form.live and wanted and not grouped:
+        form.missing(
+            "No groups yet",
+            f"The objects in '{field}' are not grouped, so no frame can be "
+            f"taken as {' or '.join(wanted)}; run 'Match concepts' first.",
+        )
 
 
 def _numbered(text: str, example: str) -> tuple[str, float]:
@@ -244,13 +257,3 @@ def _strategies() -> list[str]:
         for name, strategy in registered().items()
         if not strategy.needs_truth and name != "random"
     )
-
-
-def _splits(dataset: fo.Dataset) -> Sequence[str]:
-    if dataset.get_field("split") is None:
-        return ()
-    return [split for split in dataset.distinct("split") if split]
-
-
-def _detections(dataset: fo.Dataset) -> list[str]:
-    return sorted(dataset.get_field_schema(embedded_doc_type=fo.Detections))

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any, ClassVar
 
 import fiftyone as fo
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
-from fiftyone.operators.executor import ExecutionError
+from fiftyone.operators.executor import ExecutionError, ExecutionOptions
 
 import raremine.brain as rmb
 from raremine.brain import errors
 from raremine.brain.progress import listening
+from raremine.operators.amounts import Amount, amount_of, forget_amounts
 from raremine.operators.app_process import asked_by_app, in_app
 from raremine.operators.cancellation import Cancellation, cancellation_of
-from raremine.operators.forms import Form
+from raremine.operators.estimates import RATES, Estimate, estimate, remember
+from raremine.operators.forms import Form, answers
 from raremine.operators.live_run import SHOWN, run_live
+from raremine.operators.next_steps import steps_after
 from raremine.operators.progress import Reporter
 from raremine.operators.results import plain, show
+from raremine.operators.targets import target_words
 
 _FIFTYONES_OWN = {
     "view_target",
@@ -50,6 +55,8 @@ class StageOperator(foo.Operator):
         parts: names of SDK functions whose options the form also asks for
         positional: names of the SDK function's positional arguments behind
             the collection
+        counts: detections field that the notice counts objects of, where
+            the form asks for none; "" = it counts no objects
     """
 
     stage: ClassVar[str]
@@ -62,6 +69,7 @@ class StageOperator(foo.Operator):
     shows_view: ClassVar[bool] = False
     parts: ClassVar[tuple[str, ...]] = ()
     positional: ClassVar[tuple[str, ...]] = ()
+    counts: ClassVar[str] = "objects"
 
     @property
     def config(self) -> foo.OperatorConfig:
@@ -71,6 +79,8 @@ class StageOperator(foo.Operator):
             label=self.label,
             description=self.description,
             icon=self.icon,
+            # what is chosen decides what else is asked, and what is wrong
+            dynamic=True,
             execute_as_generator=in_app(),
             allow_immediate_execution=True,
             allow_delegated_execution=True,
@@ -113,10 +123,81 @@ class StageOperator(foo.Operator):
             form.missing("No dataset", "Open a dataset first.")
             return form
         if self.works_on_view:
-            # makes FiftyOne offer the choice of target
-            ctx.target_view()
+            form.target(ctx)
+        if form.live and ctx.dataset is not None:
+            self.tell_work(form, ctx)
         self.fill_form(form, ctx)
+        if form.live:
+            self.check_form(form, answers(ctx.params), ctx)
         return form
+
+    def check_form(
+        self, form: Form, given: Mapping[str, Any], ctx: Any
+    ) -> None:
+        """Says what is wrong with the answers so far.
+
+        Only a person in the App is told here; the SDK checks the same.
+
+        Args:
+            form: the filled form
+            given: the answers, whatever section they are in
+            ctx: FiftyOne's execution context
+        """
+
+    def amount(self, ctx: Any) -> Amount:
+        """Counts what the run works on.
+
+        Raises:
+            RaremineError: if the target holds no images
+        """
+        field = answers(ctx.params).get("field") or self.counts
+        return amount_of(ctx, field or None, whole=not self.works_on_view)
+
+    def estimated(self, ctx: Any) -> Estimate | None:
+        """Estimates how long the run will take, None = nobody knows."""
+        rate = RATES.get(self.stage)
+        if rate is None or ctx.dataset is None:
+            return None
+        count = getattr(self.amount(ctx), rate.unit) or 0
+        return estimate(ctx.dataset, self.stage, count)
+
+    def tell_work(self, form: Form, ctx: Any) -> None:
+        """Tells what will be done, on how much and roughly how long."""
+        try:
+            where = "the whole dataset"
+            if self.works_on_view:
+                where = target_words(ctx)
+            text = f"Works on {where}: {self.amount(ctx)}."
+            if not self.works_on_view and ctx.has_custom_view:
+                text += " The current view plays no part."
+            took = self.estimated(ctx)
+        except errors.RaremineError as error:
+            form.missing("There is nothing to work on", str(error))
+            return
+        if took is not None:
+            text += f" Takes {took}."
+            known = inspect.signature(getattr(rmb, self.stage)).parameters
+            redone = answers(ctx.params).get("overwrite")
+            if "overwrite" in known and not redone:
+                text += " What is finished already is not done again."
+            if took.long:
+                text += (
+                    " Better schedule it (the arrow beside Execute): an "
+                    "immediate run ends when this page is closed."
+                )
+        form.notice("What will be done", text)
+
+    def resolve_execution_options(self, ctx: Any) -> ExecutionOptions:
+        """Offers both ways to run, and prefers scheduling of long runs."""
+        took = None
+        if in_app():
+            with suppress(errors.RaremineError):
+                took = self.estimated(ctx)
+        return ExecutionOptions(
+            allow_immediate_execution=True,
+            allow_delegated_execution=True,
+            default_choice_to_delegated=took is not None and took.long,
+        )
 
     def resolve_input(self, ctx: Any) -> types.Property:
         """Shows the form."""
@@ -166,6 +247,9 @@ class StageOperator(foo.Operator):
                 raise
             ctx.ops.notify(str(error), variant="error")
             return {"error": str(error)}
+        if ctx.dataset is not None:
+            remember(ctx.dataset, summary)
+        forget_amounts()
         reloads = not self.shows_view and ctx.dataset is not None
         if reloads and not ctx.delegated:
             ctx.ops.reload_dataset()
@@ -177,7 +261,9 @@ class StageOperator(foo.Operator):
         return None if results.get(SHOWN) else self._output(ctx, results)
 
     def _output(self, ctx: Any, results: Mapping[str, Any]) -> types.Property:
-        return show(results)
+        field = answers(ctx.params).get("field") or "objects"
+        steps = steps_after(self.stage, ctx.dataset, results, field)
+        return show(results, steps, f"{self.label}: done")
 
     def __call__(
         self,
@@ -236,8 +322,9 @@ class StageOperator(foo.Operator):
 
     def _arguments(self, ctx: Any) -> dict[str, Any]:
         """The user's parameters; empty ones mean the SDK's default."""
-        names = self.form(ctx).names
-        unknown = sorted(set(ctx.params) - names - _FIFTYONES_OWN)
+        names = self.form(ctx).names - _FIFTYONES_OWN
+        params = answers(ctx.params)
+        unknown = sorted(set(params) - names - _FIFTYONES_OWN)
         if unknown and not self.left_over(ctx).issuperset(unknown):
             raise errors.RaremineError(
                 f"Operator {self.stage} has no parameter "
@@ -246,6 +333,6 @@ class StageOperator(foo.Operator):
             )
         return {
             name: value
-            for name, value in ctx.params.items()
+            for name, value in params.items()
             if name in names and value not in (None, "", [])
         }

@@ -6,8 +6,13 @@ from typing import Any
 
 import fiftyone as fo
 import fiftyone.core.media as fom
+import fiftyone.core.patches as fop
+from bson import ObjectId
+from fiftyone import ViewField as F
 from fiftyone.operators.constants import ViewTarget
 from fiftyone.server.view import get_view
+
+from raremine.brain.columns import all_slices
 
 
 def target_collection(ctx: Any) -> Any:
@@ -24,15 +29,62 @@ def target_collection(ctx: Any) -> Any:
     Returns:
         a dataset or a view
     """
-    collection = ctx.target_view()
-    request = ctx.request_params
-    chosen = ctx.params.get("view_target") or request.get("view_target")
+    chosen = _chosen(ctx)
     if chosen == ViewTarget.SELECTED_LABELS:
         return _flat(_visible(ctx)).select_labels(labels=ctx.selected_labels)
-    narrowed = request.get("filters") or request.get("extended")
-    if narrowed and chosen in (None, ViewTarget.CURRENT_VIEW):
+    if chosen == ViewTarget.SELECTED_SAMPLES:
+        return _selected(ctx)
+    if _narrowed(ctx) and chosen in (None, ViewTarget.CURRENT_VIEW):
         return _visible(ctx)
-    return collection
+    return ctx.target_view()
+
+
+def target_words(ctx: Any) -> str:
+    """Says in words what was chosen, such as "3 selected samples".
+
+    Args:
+        ctx: FiftyOne's execution context
+    """
+    chosen = _chosen(ctx)
+    patches = isinstance(ctx.view, fop.PatchesView)
+    if chosen == ViewTarget.SELECTED_LABELS:
+        return _counted(len(ctx.selected_labels), "selected label")
+    if chosen == ViewTarget.SELECTED_SAMPLES:
+        kind = "sample"
+        if patches:
+            kind = "patch"
+        elif ctx.view.media_type == fom.GROUP:
+            kind = "keyframe"
+        return _counted(len(ctx.selected), f"selected {kind}")
+    if chosen == ViewTarget.BASE_VIEW and patches:
+        return "all patches of the view"
+    if chosen in (ViewTarget.DATASET, ViewTarget.DATASET_VIEW):
+        return "the whole dataset"
+    return "the current view" if ctx.has_custom_view else "the whole dataset"
+
+
+def _chosen(ctx: Any) -> Any:
+    request = ctx.request_params
+    return ctx.params.get("view_target") or request.get("view_target")
+
+
+def _narrowed(ctx: Any) -> bool:
+    request = ctx.request_params
+    return bool(request.get("filters") or request.get("extended"))
+
+
+def _selected(ctx: Any) -> fo.DatasetView:
+    """The selected patches or samples; keyframes with all their cameras.
+
+    What the grid of a grouped dataset selects are samples of its slice.
+    """
+    view = _visible(ctx) if _narrowed(ctx) else ctx.view
+    grouped = ctx.view.media_type == fom.GROUP
+    if not grouped:
+        return view.select(ctx.selected)
+    groups = all_slices(ctx.dataset).select(ctx.selected).values("group.id")
+    keyframes = [ObjectId(one) for one in dict.fromkeys(groups)]
+    return view.match(F("group._id").is_in(keyframes))
 
 
 def _visible(ctx: Any) -> fo.DatasetView:
@@ -58,3 +110,10 @@ def _flat(view: fo.DatasetView) -> fo.DatasetView:
     if view.media_type == fom.GROUP:
         return view.select_group_slices(media_type=fom.IMAGE)
     return view
+
+
+def _counted(count: int, what: str) -> str:
+    if count == 1:
+        return f"1 {what}"
+    plural = f"{what}es" if what.endswith("ch") else f"{what}s"
+    return f"{count:,} {plural}"

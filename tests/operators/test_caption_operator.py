@@ -52,9 +52,7 @@ def test_the_key_comes_from_fiftyones_secrets(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-from-the-secrets")
     double = stage("caption_objects")
-    result = _run(
-        mined, model=ADDRESS, served_model="qwen", candidates="all"
-    )
+    result = _run(mined, model=ADDRESS, served_model="qwen", candidates="all")
     assert double.arguments == {
         "model": {"server": ADDRESS, "api_key": "sk-from-the-secrets"},
         "served_model": "qwen",

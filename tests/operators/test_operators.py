@@ -25,7 +25,7 @@ OTHERS = [other().config.name for other in (*VIEWERS, *PANELS)]
 EXTRA = {
     "select_frames": {
         *("random_share", "target_share", "rare_share", "components"),
-        *("preset", "more", "quotas", "balance", "top_up"),
+        *("preset", "quotas", "balance", "top_up"),
         *("max_frames_per_scene", "min_gap_seconds", "max_similarity"),
         *("exclude_selection", "exclude_file", "pool"),
         *("field", "embeddings"),
@@ -45,6 +45,15 @@ EXTRA = {
         "pretrained",
         "captions",
     },
+}
+
+
+RISKS = {
+    # they read, or show
+    "compare_selections": "low",
+    "search_objects": "low",
+    # tags, views and a run are gone for good
+    "delete_selection": "high",
 }
 
 
@@ -81,7 +90,7 @@ def test_every_operator_can_be_delegated_and_declares_its_risk(
     assert config.allow_immediate_execution
     assert config.allow_delegated_execution
     assert not config.default_choice_to_delegated
-    assert config.risk_level.value in ("low", "medium")
+    assert config.risk_level.value == RISKS.get(name, "medium")
     assert config.label
     assert config.description
 
@@ -235,9 +244,7 @@ def test_limits_of_methods_are_typed(
     else:
         params["weights"] = ["knn 2.5", "lof: 1"]
         expected["weights"] = {"knn": 2.5, "lof": 1.0}
-    foo.execute_operator(
-        _uri(name), dict(dataset=mined), params=dict(params)
-    )
+    foo.execute_operator(_uri(name), dict(dataset=mined), params=dict(params))
     assert double.arguments == expected
     for text in ("knn", "knn iqr much"):
         with pytest.raises(ExecutionError, match="such as 'knn iqr 1.5'"):

@@ -53,7 +53,7 @@ def test_every_kind_of_value_has_its_place() -> None:
         }
     )
     assert set(properties) == {
-        "stage",
+        "title",
         "objects",
         "seconds",
         "by_method",

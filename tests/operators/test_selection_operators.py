@@ -64,13 +64,15 @@ def test_presets_come_first_and_the_rest_is_folded(
     frames: fo.Dataset,
 ) -> None:
     assert foo.get_operator(SELECT).config.dynamic
-    assert visible(frames) == {"name", "preset", "more"}
+    assert visible(frames) == {"name", "preset", *LIMITS}
     shares = {"random_share", "target_share", "rare_share"}
     own = visible(frames, preset=OWN, random_share=0.1)
-    assert own == {"name", "preset", "more", "components", "quotas", *shares}
-    assert visible(frames, preset=FILE) == {"name", "preset", "more", "recipe"}
-    assert set(LIMITS) <= visible(frames, more=True)
-    assert not set(LIMITS) & visible(frames, more=False)
+    assert own - {"name", "preset", *LIMITS} == {
+        *("components", "quotas"),
+        *shares,
+    }
+    by_file = visible(frames, preset=FILE)
+    assert by_file == {"name", "preset", "recipe", *LIMITS}
 
 
 def test_what_a_script_gives_need_not_be_unfolded(frames: fo.Dataset) -> None:
@@ -79,10 +81,15 @@ def test_what_a_script_gives_need_not_be_unfolded(frames: fo.Dataset) -> None:
     assert "recipe" in visible(frames, recipe="r.yml")
 
 
-def test_folded_limits_that_are_in_force_are_told(frames: fo.Dataset) -> None:
-    questions = form(frames, more=False, max_frames_per_scene=3)
-    told = questions["folded_and_in_force"].view.description
-    assert told == "max_frames_per_scene = 3"
+def test_in_the_app_the_limits_are_a_folded_section(
+    frames: fo.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIFTYONE_SERVER", "1")
+    questions = form(frames)
+    section = questions["section_limits_exclusions_seed"]
+    assert set(section.type.properties) == set(LIMITS)
+    assert section.view.to_json()["collapsible"]
+    assert not set(LIMITS) & set(questions)
 
 
 def test_every_preset_is_a_recipe() -> None:
@@ -139,7 +146,6 @@ def test_own_shares_components_and_quotas_become_a_recipe(
             "target_share": 0.1,
             "components": ["core_set 0.05", "strategy:lof 0.02"],
             "quotas": ["target construction vehicle 0.01", "core_set bus 5"],
-            "more": True,
             "min_gap_seconds": 2.0,
             "exclude_selection": ["round 1"],
         },

@@ -1,0 +1,112 @@
+"""How much there is to do: counts that a form can afford at every key."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import fiftyone.core.media as fom
+
+from raremine.brain.columns import resolve
+from raremine.operators.targets import target_collection
+
+KEPT = 60.0
+"""Seconds for which a count is taken as it was."""
+
+_MOST = 64
+_counted: dict[str, tuple[float, Amount]] = {}
+
+
+@dataclass(frozen=True)
+class Amount:
+    """What a run works on.
+
+    Attributes:
+        images: camera images
+        cameras: slices that they are of, 0 = the collection is not grouped
+        objects: objects of the field on them, None = there is no such field
+        keyframes: groups of the dataset that they belong to, 0 as above
+    """
+
+    images: int
+    cameras: int = 0
+    objects: int | None = None
+    keyframes: int = 0
+
+    def __str__(self) -> str:
+        """Returns the counts in words."""
+        text = _many(self.images, "image")
+        if self.cameras > 1:
+            text += f" of {self.cameras} cameras"
+        if self.objects is not None:
+            text += f" with {_many(self.objects, 'object')}"
+        return text
+
+
+def amount_of(ctx: Any, field: str | None, whole: bool = False) -> Amount:
+    """Counts what an operator's target holds.
+
+    Args:
+        ctx: FiftyOne's execution context
+        field: detections field whose objects count, None = no objects
+        whole (False): the whole dataset, whatever the target is
+
+    Raises:
+        RaremineError: if the target holds no images
+    """
+    key = _key(ctx, field, whole)
+    now = time.monotonic()
+    known = _counted.get(key)
+    if known is not None and now - known[0] < KEPT:
+        return known[1]
+    amount = _count(ctx.dataset if whole else target_collection(ctx), field)
+    if len(_counted) >= _MOST:
+        _counted.clear()
+    _counted[key] = (now, amount)
+    return amount
+
+
+def forget_amounts() -> None:
+    """Forgets all counts: a run has changed what there is."""
+    _counted.clear()
+
+
+def _count(samples: Any, field: str | None) -> Amount:
+    scope = resolve(samples, field or "objects")
+    objects = None
+    if field is not None and scope.dataset.get_field(field) is not None:
+        objects = (
+            scope.images.count(f"{field}.detections")
+            if scope.label_ids is None
+            else len(scope.label_ids)
+        )
+    cameras = keyframes = 0
+    if scope.dataset.media_type == fom.GROUP:
+        cameras = len(scope.images.distinct("group.name"))
+        keyframes = len(scope.dataset)
+    return Amount(len(scope.images), cameras, objects, keyframes)
+
+
+def _key(ctx: Any, field: str | None, whole: bool) -> str:
+    request = ctx.request_params
+    place = {} if whole else {k: request.get(k) for k in _PLACE}
+    parts = [str(ctx.dataset._doc.id), field, place]
+    return json.dumps(parts, sort_keys=True, default=str)
+
+
+_PLACE = (
+    "view",
+    "view_name",
+    "filters",
+    "extended",
+    "selected",
+    "selected_samples",
+    "selected_labels",
+    "view_target",
+)
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
