@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -19,12 +18,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bootstrap.browser import INSTALL, find_browser
+from demo.__main__ import THREADS
+from run import SCHEDULED
+from tests.app import driver
+from tests.app.messages import Complaints
+
 CAMERAS = ("FRONT", "LEFT", "RIGHT", "BACK", "BACK_LEFT", "BACK_RIGHT")
 FRAMES = 2
 LABELS = ("car", "truck")
 
 _START_SECONDS = 90.0
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_COUNTS = {"FIFTYONE_APP_DEFAULT_QUERY_PERFORMANCE": "0"}
+"""The grid then tells how many groups there are, not how many samples."""
+
 _ARGUMENTS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic"),
     *("--no-first-run", "--disable-background-networking"),
@@ -94,7 +101,7 @@ def app(
     with log.open("wb") as file:
         process = subprocess.Popen(
             [*command, "--port", str(port), "--address", "127.0.0.1"],
-            env={**os.environ, "FIFTYONE_APP_DEFAULT_QUERY_PERFORMANCE": "0"},
+            env={**os.environ, **SCHEDULED, **THREADS, **_COUNTS},
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
@@ -134,9 +141,9 @@ def browser() -> Iterator[Any]:
     api = pytest.importorskip(
         "playwright.sync_api", reason="needs the package playwright"
     )
-    path = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    path = find_browser()
     if path is None:
-        pytest.skip(f"needs a browser: {', '.join(_BROWSERS)}")
+        pytest.skip(f"needs Chromium: {INSTALL}")
     with api.sync_playwright() as playwright:
         playwright.selectors.set_test_id_attribute("data-cy")
         browser = playwright.chromium.launch(
@@ -147,16 +154,33 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def page(app: str, browser: Any, dataset: fo.Dataset) -> Iterator[Any]:
-    """The dataset in a fresh page, without what an earlier test left."""
+def complaints(tab: Any) -> Complaints:
+    """What the page complained about so far."""
+    return tab.complaints
+
+
+@pytest.fixture
+def tab(app: str, browser: Any, tmp_path: Path) -> Iterator[Any]:
+    """A fresh page of the App, without what an earlier test left.
+
+    It may not complain: a test passes only if the console stays free of
+    errors that are not FiftyOne's own. The picture of a page in which a
+    test failed is kept in ``tmp_path``.
+    """
     context = browser.new_context(viewport={"width": 1500, "height": 900})
     # switches off analytics and what would lie over the panels
-    context.add_init_script("window.IS_PLAYWRIGHT = true;")
+    context.add_init_script(
+        "window.IS_PLAYWRIGHT = true;"
+        "localStorage.setItem('fo-3d-annotation-tips-dismissed', 'true');"
+    )
+    # fonts of another host, which the App can do without
     context.route(
-        re.compile(r"^https?://(?!127\.0\.0\.1)"), lambda route: route.abort()
+        re.compile(r"^https?://(?!127\.0\.0\.1)"),
+        lambda route: route.fulfill(status=200, content_type="text/css"),
     )
     page = context.new_page()
     page.set_default_timeout(60_000)
+    page.complaints = Complaints(page)
     # the view lives in the server, not in the browser
     page.request.post(
         f"{app}/graphql",
@@ -165,8 +189,41 @@ def page(app: str, browser: Any, dataset: fo.Dataset) -> Iterator[Any]:
             'datasetName:"",form:{})}'
         },
     )
-    page.goto(f"{app}/datasets/{dataset.name}", wait_until="domcontentloaded")
-    grid = page.get_by_test_id("fo-grid")
-    grid.locator("canvas[canvas-loaded=true]").first.wait_for()
     yield page
     context.close()
+    assert not page.complaints.ours()
+
+
+@pytest.fixture
+def page(app: str, tab: Any, dataset: fo.Dataset) -> Any:
+    """The small mapped dataset in a fresh page."""
+    driver.open_dataset(tab, app, dataset.name)
+    return tab
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks all tests of this folder, so that they can be left out."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker("app")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Any:
+    """Keeps a picture of the page in which a test failed."""
+    report = yield
+    fixtures = getattr(item, "funcargs", {})
+    page = fixtures.get("tab")
+    if report.when == "call" and report.failed and page is not None:
+        path = fixtures["tmp_path"] / "page.png"
+        try:
+            page.screenshot(path=path)
+        except Exception as error:
+            report.sections.append(("page", f"no picture of it: {error}"))
+        else:
+            told = [f"its picture: {path}", *page.complaints.ours()]
+            report.sections.append(("page", "\n".join(told)))
+    return report

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 
 import raremine.brain as rmb
 from raremine.brain.columns import read_objects
+from tests.app import driver
 
 LABEL = "Correct objects"
 
@@ -22,55 +22,29 @@ def patches(app: str, page: Any, dataset: fo.Dataset) -> Iterator[fo.Dataset]:
     copy = dataset.clone("app-test-corrected", persistent=True)
     view = copy.select_group_slices(media_type="image").to_patches("objects")
     copy.save_view("patches", view)
-    page.goto(
-        f"{app}/datasets/{copy.name}?view=patches",
-        wait_until="domcontentloaded",
-    )
-    page.get_by_test_id("entry-counts").filter(
-        has_text=re.compile(r"24 patches")
-    ).wait_for()
-    _grid(page).locator("canvas[canvas-loaded=true]").first.wait_for()
+    driver.open_dataset(page, app, copy.name, "?view=patches")
+    driver.wait_for_count(page, "24 patches")
     yield copy
     copy.delete()
-
-
-def _grid(page: Any) -> Any:
-    return page.get_by_test_id("fo-grid")
-
-
-def _open_form(page: Any) -> Any:
-    page.get_by_test_id("action-browse-operations").click()
-    page.get_by_test_id("operators-browser-search").fill(LABEL)
-    browser = page.get_by_test_id("operators-browser")
-    browser.get_by_text(LABEL, exact=True).first.click()
-    form = page.get_by_test_id("operators-prompt-modal")
-    form.wait_for()
-    return form
 
 
 def test_a_selected_patch_is_corrected_and_stays(
     page: Any, patches: fo.Dataset
 ) -> None:
-    form = _open_form(page)
+    form = driver.open_form(page, LABEL)
     form.get_by_text("Nothing selected").wait_for()
     assert form.get_by_role("button", name="Execute").is_disabled()
     form.get_by_role("button", name="Cancel").click()
 
     # the strip at the top of a tile selects it
-    tile = _grid(page).get_by_test_id("looker").first
+    tile = driver.grid(page).get_by_test_id("looker").first
     tile.hover(position={"x": 15, "y": 12})
     tile.click(position={"x": 15, "y": 12})
-    form = _open_form(page)
+    form = driver.open_form(page, LABEL)
     form.get_by_text("1 object is selected.").wait_for()
-    row = form.locator(
-        'xpath=.//p[normalize-space()="Concept"]'
-        '/ancestor::div[contains(@class,"MuiGrid-grid-xs-12")][1]'
-    )
-    row.locator("input").first.fill("trailer")
-    page.keyboard.press("Enter")
-    with page.expect_response(re.compile("/operators/execute")) as answer:
-        form.get_by_role("button", name="Execute").click()
-    assert not answer.value.json().get("error")
+    driver.fill(form, "Concept", "trailer")
+    driver.execute(form)
+    driver.result(page)
 
     (corrected,) = _by_hand(patches)
     assert corrected == ("trailer", "target")

@@ -1,0 +1,163 @@
+"""What a person does in the App, in a line each.
+
+Everything is found by what a person reads, or by ``data-cy``, FiftyOne's own
+mark for tests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+_ROW = (
+    'xpath=.//p[normalize-space()="{label}"]'
+    '/ancestor::div[contains(@class,"MuiGrid-grid-xs-12")][1]'
+)
+_EXECUTE = re.compile(r"/operators/execute")
+
+
+def open_dataset(page: Any, app: str, name: str, query: str = "") -> None:
+    """Opens a dataset and waits until its grid has drawn something."""
+    url = f"{app}/datasets/{name}{query}"
+    page.goto(url, wait_until="domcontentloaded")
+    drawn(page)
+
+
+def drawn(page: Any) -> None:
+    """Waits until the grid has drawn something."""
+    grid(page).locator("canvas[canvas-loaded=true]").first.wait_for()
+
+
+def grid(page: Any) -> Any:
+    """The grid of samples."""
+    return page.get_by_test_id("fo-grid")
+
+
+def wait_for_count(page: Any, text: str) -> None:
+    """Waits until the grid tells a count, such as '12 groups'."""
+    page.get_by_test_id("entry-counts").filter(
+        has_text=re.compile(rf"^\s*{re.escape(text)}\b")
+    ).wait_for()
+
+
+def open_view(page: Any, slug: str) -> None:
+    """Chooses a saved view from the list above the sidebar."""
+    page.get_by_test_id("saved-views-selection").first.click()
+    page.get_by_test_id(f"saved-views-{slug}-selection-option").click()
+    page.wait_for_url(f"**view={slug}**")
+
+
+def open_panel(page: Any, name: str) -> Any:
+    """Opens a panel beside the grid."""
+    page.get_by_test_id("new-panel-btn").first.click()
+    page.get_by_test_id(f"new-panel-option-{name}").click()
+    panel = page.get_by_test_id(f"panel-content-{name}")
+    panel.wait_for()
+    return panel
+
+
+def open_form(page: Any, label: str) -> Any:
+    """Opens an operator's form from the operator browser."""
+    page.get_by_test_id("action-browse-operations").first.click()
+    return choose_operator(page, label)
+
+
+def choose_operator(page: Any, label: str) -> Any:
+    """Chooses an operator in the browser, which is open; its form opens."""
+    page.get_by_test_id("operators-browser-search").fill(label)
+    browser = page.get_by_test_id("operators-browser")
+    browser.get_by_text(label, exact=True).first.click()
+    form = page.get_by_test_id("operators-prompt-modal")
+    form.get_by_role("button", name="Cancel").wait_for()
+    return form
+
+
+def question(form: Any, label: str) -> Any:
+    """The row of a form that asks for something."""
+    return form.locator(_ROW.format(label=label)).first
+
+
+def fill(form: Any, label: str, text: str) -> None:
+    """Types an answer."""
+    box = question(form, label).locator("input, textarea").first
+    box.fill(text)
+    if box.get_attribute("role") == "combobox":
+        # what was typed counts when it is confirmed
+        box.press("Enter")
+
+
+def choose(page: Any, form: Any, label: str, answer: str) -> None:
+    """Picks an answer from a list."""
+    question(form, label).get_by_role("combobox").click()
+    page.get_by_role("option", name=answer, exact=True).click()
+
+
+def button(form: Any, name: str) -> Any:
+    """One of a form's own buttons, when it can be clicked."""
+    found = form.get_by_role("button", name=name, exact=True)
+    found.wait_for()
+    form.page.wait_for_function(
+        "button => !button.disabled", arg=found.element_handle()
+    )
+    return found
+
+
+def start(form: Any) -> None:
+    """Sends a form to be run at once."""
+    button(form, "Execute").click()
+
+
+def execute(form: Any) -> None:
+    """Sends a form to be run at once, and waits until it has run."""
+    page = form.page
+    send = button(form, "Execute")
+    with page.expect_request_finished(
+        lambda request: bool(_EXECUTE.search(request.url)), timeout=180_000
+    ):
+        send.click()
+
+
+def schedule(form: Any) -> None:
+    """Sends a form to be run by a worker."""
+    page = form.page
+    send = button(form, "Execute")
+    # the arrow beside the button
+    form.get_by_role("button").last.click()
+    page.get_by_role("menuitem").filter(has_text="Schedule").click()
+    send.wait_for(state="detached")
+    button(form, "Schedule").click()
+    page.get_by_text("Operation successfully scheduled").wait_for()
+
+
+def result(page: Any) -> Any:
+    """The window that tells a run's result, of a short or a long run."""
+    window = (
+        page.get_by_role("dialog")
+        .filter(has=_leave(page))
+        .filter(
+            has_text=re.compile(r": (done|stopped|not done)|What is wrong")
+        )
+    )
+    window.first.wait_for(timeout=180_000)
+    return window.first
+
+
+def close_result(page: Any) -> None:
+    """Closes the window that tells a run's result."""
+    _leave(result(page)).click()
+    page.get_by_role("dialog").first.wait_for(state="detached")
+
+
+def _leave(inside: Any) -> Any:
+    return inside.get_by_role("button", name=re.compile("^(Done|Close)$"))
+
+
+def draw(page: Any, points: Sequence[tuple[float, float]]) -> None:
+    """Draws a closed line with the mouse, px in the page."""
+    (x, y), *others = [*points, points[0]]
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for x, y in others:
+        page.mouse.move(x, y, steps=8)
+    page.mouse.up()
