@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import fiftyone.core.media as fom
 
@@ -16,7 +17,8 @@ KEPT = 60.0
 """Seconds for which a count is taken as it was."""
 
 _MOST = 64
-_counted: dict[str, tuple[float, Amount]] = {}
+Counted = TypeVar("Counted")
+_kept: dict[str, tuple[float, Any]] = {}
 
 
 @dataclass(frozen=True)
@@ -56,21 +58,44 @@ def amount_of(ctx: Any, field: str | None, whole: bool = False) -> Amount:
     Raises:
         RaremineError: if the target holds no images
     """
-    key = _key(ctx, field, whole)
+    return kept(
+        ctx,
+        f"amount of {field}",
+        lambda: _count(
+            ctx.dataset if whole else target_collection(ctx), field
+        ),
+        whole,
+    )
+
+
+def kept(
+    ctx: Any, what: str, count: Callable[[], Counted], whole: bool = False
+) -> Counted:
+    """Counts, or takes the count of a moment ago.
+
+    Args:
+        ctx: FiftyOne's execution context
+        what: what is counted, which tells it from other counts
+        count: does it
+        whole (False): whether the count is of the whole dataset, and so the
+            same from every place
+    """
+    key = _key(ctx, what, whole)
     now = time.monotonic()
-    known = _counted.get(key)
+    known = _kept.get(key)
     if known is not None and now - known[0] < KEPT:
-        return known[1]
-    amount = _count(ctx.dataset if whole else target_collection(ctx), field)
-    if len(_counted) >= _MOST:
-        _counted.clear()
-    _counted[key] = (now, amount)
-    return amount
+        found: Counted = known[1]
+        return found
+    counted = count()
+    if len(_kept) >= _MOST:
+        _kept.clear()
+    _kept[key] = (now, counted)
+    return counted
 
 
 def forget_amounts() -> None:
     """Forgets all counts: a run has changed what there is."""
-    _counted.clear()
+    _kept.clear()
 
 
 def _count(samples: Any, field: str | None) -> Amount:
@@ -89,10 +114,10 @@ def _count(samples: Any, field: str | None) -> Amount:
     return Amount(len(scope.images), cameras, objects, keyframes)
 
 
-def _key(ctx: Any, field: str | None, whole: bool) -> str:
+def _key(ctx: Any, what: str, whole: bool) -> str:
     request = ctx.request_params
     place = {} if whole else {k: request.get(k) for k in _PLACE}
-    parts = [str(ctx.dataset._doc.id), field, place]
+    parts = [str(ctx.dataset._doc.id), what, place]
     return json.dumps(parts, sort_keys=True, default=str)
 
 

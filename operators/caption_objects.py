@@ -9,6 +9,7 @@ import raremine.brain as rmb
 from raremine.brain.captions.candidates import RETRIED, count_candidates
 from raremine.brain.errors import RaremineError
 from raremine.brain.models.huggingface_captioner import ATTENTION
+from raremine.operators.amounts import kept
 from raremine.operators.checks import check_captioner
 from raremine.operators.estimates import Estimate, estimate
 from raremine.operators.forms import Form, answers
@@ -105,7 +106,7 @@ def _tell_candidates(form: Form, ctx: Any) -> None:
     """Says how many captions there may be: each costs time or money."""
     field = answers(ctx.params).get("field") or "objects"
     try:
-        counts = count_candidates(target_collection(ctx), field)
+        counts = _counts(ctx, field)
     except RaremineError:
         # the run itself says what is wrong with the view
         return
@@ -120,10 +121,16 @@ def _tell_candidates(form: Form, ctx: Any) -> None:
 
 def _todo(ctx: Any, given: Mapping[str, Any]) -> int:
     """Counts the captions that are missing, roughly."""
-    counts = count_candidates(
-        target_collection(ctx), given.get("field") or "objects"
-    )
+    counts = _counts(ctx, given.get("field") or "objects")
     every = given.get("candidates", "outliers") == "all"
     wanted = counts["objects" if every else "outliers"]
     done = 0 if given.get("overwrite") else counts["captioned"]
     return max(wanted - done, 0)
+
+
+def _counts(ctx: Any, field: str) -> dict[str, int]:
+    return kept(
+        ctx,
+        f"candidates in {field}",
+        lambda: count_candidates(target_collection(ctx), field),
+    )

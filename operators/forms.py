@@ -165,15 +165,16 @@ class Form:
             # FiftyOne takes the choice from a script as well
             ctx.target_view()
             return
-        choice = self._at.view_target(
+        self._at.view_target(
             ctx,
+            # FiftyOne's own words are "Target view"
+            view_type=lambda **_: types.RadioGroup(label="Work on"),
             action_description="Work on",
             allow_selected_labels=True,
             dataset_label="Whole dataset",
             base_view_label="All patches",
             selected_samples_label="Selected samples",
         )
-        choice.view.label = "Work on"
 
     def wrong(self, name: str, message: str) -> None:
         """Says at a question what is wrong with its answer."""

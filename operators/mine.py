@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import raremine.brain as rmb
+from raremine.brain.captions.candidates import count_candidates
+from raremine.brain.columns import resolve
 from raremine.brain.models.weights import is_local
+from raremine.operators.amounts import kept
 from raremine.operators.checks import (
     check_captioner,
     check_detector,
@@ -111,8 +114,12 @@ class Mine(StageOperator):
         given, amount = answers(ctx.params), self.amount(ctx)
         objects = amount.objects or OBJECTS_PER_IMAGE * amount.images
         captions = objects * OUTLIERS if given.get("captions", True) else 0
+        images = amount.images
+        if not given.get("overwrite"):
+            images -= _detected(ctx, given)
+            captions -= _captioned(ctx, given)
         counts = {
-            "detect_and_embed": amount.images,
+            "detect_and_embed": images,
             "score_outliers": objects,
             "map_objects": objects,
             "caption_objects": round(captions),
@@ -125,7 +132,7 @@ class Mine(StageOperator):
         parts = [
             estimate(ctx.dataset, stage, count)
             for stage, count in counts.items()
-            if count
+            if count > 0
         ]
         known = [part for part in parts if part is not None]
         seconds = sum(part.seconds for part in known)
@@ -162,6 +169,29 @@ class Mine(StageOperator):
         result = rmb.mine(ctx.dataset, **arguments, progress=progress)
         summary = {k: v for k, v in result.items() if k not in LARGE}
         return {**summary, "selection": describe(result["selection"])}
+
+
+def _detected(ctx: Any, given: Mapping[str, Any]) -> int:
+    """Counts the images that an earlier run has looked at."""
+    status = f"{given.get('field') or 'objects'}_status"
+    if ctx.dataset.get_field(status) is None:
+        return 0
+    return kept(
+        ctx,
+        status,
+        lambda: int(resolve(ctx.dataset).images.count(status)),
+        whole=True,
+    )
+
+
+def _captioned(ctx: Any, given: Mapping[str, Any]) -> int:
+    field = given.get("field") or "objects"
+    return kept(
+        ctx,
+        f"captions of {field}",
+        lambda: count_candidates(ctx.dataset, field)["captioned"],
+        whole=True,
+    )
 
 
 def _vocabulary(given: Mapping[str, Any]) -> Any:

@@ -11,6 +11,7 @@ from raremine.operators.choices import free_name, split_names
 from raremine.operators.forms import Form, answers
 from raremine.operators.recipes import describe
 from raremine.operators.selection_settings import (
+    OWN_PARTS,
     add_limits,
     add_recipe,
     check,
@@ -52,6 +53,10 @@ class SelectFrames(StageOperator):
             # only the App always sends it; a script gets the SDK's error
             check(form, given, ctx)
         add_limits(form, given, ctx)
+
+    def left_over(self, ctx: Any) -> set[str]:
+        """What other recipes than the chosen one ask for."""
+        return {"recipe", *OWN_PARTS}
 
     def check_form(
         self, form: Form, given: Mapping[str, Any], ctx: Any

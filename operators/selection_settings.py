@@ -235,12 +235,12 @@ def _numbered(text: str, example: str) -> tuple[str, float]:
 
 
 def _fold(form: Form, names: Sequence[str]) -> None:
-    """Hides questions; what was answered before stays.
-
-    They move to the end, because the App leaves some room for each.
-    """
+    """Hides questions; a script may answer them all the same."""
     for name in names:
         question = form.inputs.properties.pop(name)
+        if form.live:
+            # the App leaves some room for a hidden one
+            continue
         form.inputs.properties[name] = question
         question.view = types.HiddenView(
             label=question.view.label, description=question.view.description
