@@ -261,7 +261,7 @@ class Form:
         view: types.View = types.DropdownView()
         if not facts.get("default"):
             # a drop-down cannot be cleared, a text can
-            view = types.AutocompleteView(allow_user_input=True)
+            view = _typed()
         for value in values:
             view.add_choice(value, label=value)
         self._at.str(name, view=view, **facts)
@@ -335,8 +335,20 @@ class Form:
         return {k: v for k, v in facts.items() if v is not None}
 
 
+def _typed() -> types.AutocompleteView:
+    """A box in which typed text counts.
+
+    The App would highlight the first suggestion, and the enter key then
+    puts that in the place of what was typed.
+    """
+    return types.AutocompleteView(
+        allow_user_input=True,
+        componentsProps={"autocomplete": {"autoHighlight": False}},
+    )
+
+
 def _suggest(values: Sequence[str]) -> types.AutocompleteView:
-    view = types.AutocompleteView(allow_user_input=True)
+    view = _typed()
     for value in values:
         view.add_choice(value, label=value)
     return view

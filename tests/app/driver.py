@@ -78,6 +78,11 @@ def question(form: Any, label: str) -> Any:
     return form.locator(_ROW.format(label=label)).first
 
 
+def unfold(form: Any, section: str) -> None:
+    """Opens a folded section of a form."""
+    form.get_by_role("button", name=section, exact=True).click()
+
+
 def fill(form: Any, label: str, text: str) -> None:
     """Types an answer."""
     box = question(form, label).locator("input, textarea").first
@@ -103,31 +108,30 @@ def button(form: Any, name: str) -> Any:
     return found
 
 
-def start(form: Any) -> None:
-    """Sends a form to be run at once."""
-    button(form, "Execute").click()
+def start(form: Any, how: str = "Execute") -> None:
+    """Sends a form, to be run at once or by a worker ("Schedule")."""
+    other = "Schedule" if how == "Execute" else "Execute"
+    either = re.compile(f"^({how}|{other})$")
+    form.get_by_role("button", name=either).wait_for()
+    if form.get_by_role("button", name=other, exact=True).count():
+        # the arrow beside the button
+        form.get_by_role("button").last.click()
+        form.page.get_by_role("menuitem").filter(has_text=how).click()
+    button(form, how).click()
 
 
 def execute(form: Any) -> None:
     """Sends a form to be run at once, and waits until it has run."""
-    page = form.page
-    send = button(form, "Execute")
-    with page.expect_request_finished(
+    with form.page.expect_request_finished(
         lambda request: bool(_EXECUTE.search(request.url)), timeout=180_000
     ):
-        send.click()
+        start(form)
 
 
 def schedule(form: Any) -> None:
     """Sends a form to be run by a worker."""
-    page = form.page
-    send = button(form, "Execute")
-    # the arrow beside the button
-    form.get_by_role("button").last.click()
-    page.get_by_role("menuitem").filter(has_text="Schedule").click()
-    send.wait_for(state="detached")
-    button(form, "Schedule").click()
-    page.get_by_text("Operation successfully scheduled").wait_for()
+    start(form, "Schedule")
+    form.page.get_by_text("Operation successfully scheduled").wait_for()
 
 
 def result(page: Any) -> Any:
