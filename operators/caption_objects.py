@@ -73,7 +73,8 @@ class CaptionObjects(StageOperator):
         given = answers(ctx.params)
         if ctx.dataset is None or given.get("estimate_only"):
             return None
-        return estimate(ctx.dataset, self.stage, _todo(ctx, given))
+        count, model = _todo(ctx, given), given.get("model")
+        return estimate(ctx.dataset, self.stage, count, model)
 
     def check_form(
         self, form: Form, given: Mapping[str, Any], ctx: Any

@@ -248,6 +248,10 @@ def vocabulary_names(value: Any) -> list[str]:
 def _absent(form: Form, name: str, value: Any, what: str) -> bool:
     path = Path(str(value)).expanduser()
     if is_local(str(value)) and not path.exists():
-        form.wrong(name, f"There is no {what} at '{value}' on this machine.")
+        form.wrong(
+            name,
+            f"There is nothing at '{value}' on this machine; give the whole "
+            f"path of the {what}.",
+        )
         return True
     return False

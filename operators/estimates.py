@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import fiftyone as fo
 from fiftyone.operators.store import ExecutionStore
 
 from raremine.operators.durations import in_words
@@ -37,24 +38,27 @@ class Rate:
         cpu: seconds for one of them on two cores
         gpu: seconds for one of them with a GPU
         start: seconds before the first one
+        weights: bytes of the model that this is about, 0 = no model; a
+            larger one takes longer
     """
 
     unit: str
     cpu: float
     gpu: float
     start: float = 2.0
+    weights: float = 0.0
 
 
 RATES: Mapping[str, Rate] = {
     "load_nuscenes": Rate("keyframes", 0.012, 0.012, 5.0),
-    "detect_objects": Rate("images", 1.0, 0.04, 10.0),
-    "embed_objects": Rate("objects", 0.1, 0.002, 10.0),
-    "embed_frames": Rate("images", 0.12, 0.02, 10.0),
-    "detect_and_embed": Rate("images", 1.2, 0.06, 15.0),
+    "detect_objects": Rate("images", 6.0, 0.04, 10.0, 87e6),
+    "embed_objects": Rate("objects", 0.1, 0.002, 10.0, 605e6),
+    "embed_frames": Rate("images", 0.12, 0.02, 10.0, 605e6),
+    "detect_and_embed": Rate("images", 6.5, 0.05, 15.0, 87e6),
     "score_outliers": Rate("objects", 0.0003, 0.0003),
     "fit_outliers": Rate("objects", 0.0003, 0.0003),
     "map_objects": Rate("objects", 0.0005, 0.0005, 14.0),
-    "caption_objects": Rate("objects", 10.0, 0.2, 30.0),
+    "caption_objects": Rate("objects", 10.0, 0.2, 10.0, 4.4e9),
     "match_concepts": Rate("objects", 0.0004, 0.0004, 5.0),
     "score_novelty": Rate("objects", 0.0002, 0.0002),
     "rank_pareto": Rate("objects", 0.0002, 0.0002),
@@ -90,13 +94,16 @@ class Estimate:
         return f"about {in_words(self.seconds)} ({by})"
 
 
-def estimate(dataset: Any, stage: str, count: int) -> Estimate | None:
+def estimate(
+    dataset: Any, stage: str, count: int, model: Any = None
+) -> Estimate | None:
     """Estimates a run.
 
     Args:
         dataset: the dataset, None if there is none yet
         stage: name of an operator
         count: how much there is to do, in the unit of the stage's rate
+        model (None): its model; weights on this machine tell how large it is
 
     Returns:
         None for a stage whose duration nobody knows
@@ -108,7 +115,36 @@ def estimate(dataset: Any, stage: str, count: int) -> Estimate | None:
     if took is not None:
         return Estimate(took * count, True)
     each = rate.gpu if has_gpu() else rate.cpu
+    size = _size(model)
+    each *= size / rate.weights if size and rate.weights else 1.0
     return Estimate(rate.start + each * count, False)
+
+
+def _size(model: Any) -> int:
+    """Returns the bytes of weights on this machine, 0 = not known."""
+    if not model:
+        return 0
+    path = Path(str(model)).expanduser()
+    try:
+        # not what is deeper: half a path may be a very large folder
+        files = path.iterdir() if path.is_dir() else [path]
+        return sum(file.stat().st_size for file in files if file.is_file())
+    except OSError:
+        return 0
+
+
+def advice() -> str:
+    """Returns what to tell of a long run."""
+    how = "the arrow beside Execute"
+    if not fo.config.allow_legacy_orchestrators:
+        how = (
+            "open the App with `python3 run.py app`, or with "
+            "FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS=true"
+        )
+    return (
+        f"Better schedule it ({how}): a run that is executed here ends when "
+        "this page is closed."
+    )
 
 
 def remember(dataset: Any, summary: Mapping[str, Any]) -> None:

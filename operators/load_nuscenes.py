@@ -16,7 +16,7 @@ from raremine.operators.checks import (
     check_names,
 )
 from raremine.operators.dataroot import Contents, find_versions, look_into
-from raremine.operators.estimates import Estimate, estimate
+from raremine.operators.estimates import Estimate, advice, estimate
 from raremine.operators.forms import Form, answers
 from raremine.operators.stage_operator import StageOperator
 
@@ -49,6 +49,8 @@ class LoadNuscenes(StageOperator):
         form.text("name")
         form.texts("split", inside.split_names if inside else SPLITS)
         form.integer("max_scenes", 1)
+        if inside is not None:
+            _tell(form, given, inside)
         form.switch("append")
         form.switch("overwrite")
         with form.section("Scenes and own splits"):
@@ -63,8 +65,6 @@ class LoadNuscenes(StageOperator):
             form.choice("media", ("link", "copy"))
             form.text("media_dir")
             form.choice("missing", ("skip", "error"))
-        if inside is not None:
-            _tell(form, given, inside)
 
     def tell_work(self, form: Form, ctx: Any) -> None:
         """Says nothing of the open dataset: it plays no part."""
@@ -143,7 +143,7 @@ def _tell(form: Form, given: Mapping[str, Any], inside: Contents) -> None:
     if took is not None:
         text += f" Takes {took}, longer where files come over a network."
         if took.long:
-            text += " Better schedule it (the arrow beside Execute)."
+            text += f" {advice()}"
     form.notice("What will be done", text)
 
 

@@ -129,8 +129,12 @@ class Mine(StageOperator):
             "select_frames": amount.keyframes,
             "evaluate_mining": amount.keyframes,
         }
+        models = {
+            "detect_and_embed": given.get("detector"),
+            "caption_objects": given.get("captioner"),
+        }
         parts = [
-            estimate(ctx.dataset, stage, count)
+            estimate(ctx.dataset, stage, count, models.get(stage))
             for stage, count in counts.items()
             if count > 0
         ]

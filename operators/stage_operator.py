@@ -19,7 +19,13 @@ from raremine.brain.progress import listening
 from raremine.operators.amounts import Amount, amount_of, forget_amounts
 from raremine.operators.app_process import asked_by_app, in_app
 from raremine.operators.cancellation import Cancellation, cancellation_of
-from raremine.operators.estimates import RATES, Estimate, estimate, remember
+from raremine.operators.estimates import (
+    RATES,
+    Estimate,
+    advice,
+    estimate,
+    remember,
+)
 from raremine.operators.forms import Form, answers
 from raremine.operators.live_run import SHOWN, run_live
 from raremine.operators.next_steps import steps_after
@@ -159,7 +165,11 @@ class StageOperator(foo.Operator):
         if rate is None or ctx.dataset is None:
             return None
         count = getattr(self.amount(ctx), rate.unit) or 0
-        return estimate(ctx.dataset, self.stage, count)
+        given = answers(ctx.params)
+        model = given.get("model") or given.get("detector")
+        return estimate(
+            ctx.dataset, self.stage, count, model if rate.weights else None
+        )
 
     def tell_work(self, form: Form, ctx: Any) -> None:
         """Tells what will be done, on how much and roughly how long."""
@@ -181,10 +191,7 @@ class StageOperator(foo.Operator):
             if "overwrite" in known and not redone:
                 text += " What is finished already is not done again."
             if took.long:
-                text += (
-                    " Better schedule it (the arrow beside Execute): an "
-                    "immediate run ends when this page is closed."
-                )
+                text += f" {advice()}"
         form.notice("What will be done", text)
 
     def resolve_execution_options(self, ctx: Any) -> ExecutionOptions:
