@@ -844,13 +844,14 @@ def match_concepts(
     only_captioned: bool = False,
     trust_detector: bool = True,
     group_threshold: float | None = None,
+    pool_scenes: bool = True,
 ) -> dict[str, Any]:
     """Decides each object's concept and group, and says why.
 
     Writes ``concept``, ``concept_score``, ``concept_margin``, ``runner_up``,
-    ``ambiguous``, ``group`` (target, rare or common) and ``reason`` on the
-    objects, and ``mining_group``, ``target_concepts`` and ``mining_score`` on
-    every sample of a keyframe.
+    ``ambiguous``, ``group`` (target, rare or common), ``target_score``,
+    ``target_evidence`` and ``reason`` on the objects, and ``mining_group``,
+    ``target_concepts`` and ``mining_score`` on every sample of a keyframe.
 
     Args:
         samples: any collection with objects
@@ -872,6 +873,10 @@ def match_concepts(
         group_threshold (None): None = the group of the best concept; else
             the least ``target_score`` (or target plus rare score) of the
             group, such as .8 in preset ``default``
+        pool_scenes (True): weigh how sure an object's group is with what the
+            crops of its scene say that look like it. The result is
+            ``target_evidence``, by which frames are ranked; concept and
+            group stay those of the object itself.
 
     Returns:
         summary with ``objects``, ``target``, ``rare``, ``common``,
@@ -896,6 +901,7 @@ def match_concepts(
         only_captioned=only_captioned,
         trust_detector=trust_detector,
         group_threshold=group_threshold,
+        pool_scenes=pool_scenes,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import fiftyone as fo
 import numpy as np
@@ -27,13 +27,15 @@ SIGNALS = (
 
 CONCEPT_COLUMNS = (
     *("mining_group", "target_concepts", "rare_concepts"),
+    *("target_concept_scores", "rare_concept_scores"),
     *("target_score", "rare_score", "mining_score"),
 )
 """Frame columns that mean nothing before objects have a group."""
 
 _OBJECT_COLUMNS = (
     *("label", "confidence", "concept", "concept_score", "group"),
-    *("target_score", "rare_score", "pareto_front", "pareto_order"),
+    *("target_score", "rare_score", "target_evidence", "rare_evidence"),
+    *("pareto_front", "pareto_order"),
     *SIGNALS,
 )
 
@@ -116,8 +118,10 @@ def aggregate_frames(frames: FrameTable, objects: ObjectTable) -> FrameTable:
     objects too. ``pareto_rank`` is minus the best place in the Pareto order,
     or minus the best front where objects have fronts alone.
 
-    ``target_score`` and ``rare_score`` weigh how sure the group is by how
-    unusual the object is (its percentile in ``outlier_score``), and
+    ``target_score`` and ``rare_score`` weigh how sure the group is (an
+    object's ``target_evidence``, or else its ``target_score``) by how
+    unusual the object is (its percentile in ``outlier_score``),
+    ``target_concept_scores`` do so for each of ``target_concepts``, and
     ``mining_score`` puts target frames before rare before common ones:
     group level (0, 1, 2) plus the group's own score, which is below 1.
 
@@ -125,13 +129,14 @@ def aggregate_frames(frames: FrameTable, objects: ObjectTable) -> FrameTable:
         frames: keyframes, any order
         objects: objects with ``sample_token`` and any of ``group``,
             ``concept``, ``concept_score``, ``target_score``, ``rare_score``,
-            ``confidence``, ``pareto_front``, ``pareto_order`` and the names
-            in ``SIGNALS``
+            ``target_evidence``, ``rare_evidence``, ``confidence``,
+            ``pareto_front``, ``pareto_order`` and the names in ``SIGNALS``
 
     Returns:
         the frames with columns ``objects``, ``mining_group``,
-        ``target_concepts``, ``rare_concepts``, ``target_score``,
-        ``rare_score``, ``mining_score``, ``uncertainty``,
+        ``target_concepts``, ``rare_concepts``, ``target_concept_scores``,
+        ``rare_concept_scores``, ``target_score``, ``rare_score``,
+        ``mining_score``, ``uncertainty``,
         ``uncertainty_mean``, ``entropy``, ``entropy_mean``, ``pareto_rank``
         and every signal that at least one object has
     """
@@ -169,7 +174,9 @@ def aggregate_frames(frames: FrameTable, objects: ObjectTable) -> FrameTable:
     for rank, name in enumerate(GROUPS):
         of_group = group == name
         if rank:
-            sure = _numbers(objects, f"{name}_score")
+            sure = _numbers(objects, f"{name}_evidence")
+            own = _numbers(objects, f"{name}_score")
+            sure = np.where(np.isnan(sure), own, sure)
             evidence = object_evidence(
                 np.where(
                     np.isnan(sure) & of_group,
@@ -183,9 +190,11 @@ def aggregate_frames(frames: FrameTable, objects: ObjectTable) -> FrameTable:
                 row,
                 n,
             )
-            columns[f"{name}_concepts"] = _concepts(
-                concept[of_group], row[of_group], n
+            names, scores = _concepts(
+                concept[of_group], evidence[of_group], row[of_group], n
             )
+            columns[f"{name}_concepts"] = names
+            columns[f"{name}_concept_scores"] = scores
         np.maximum.at(level, row[of_group], rank)
     columns["mining_group"] = np.array(GROUPS, dtype=object)[level]
     own = np.select(
@@ -295,11 +304,18 @@ def _mean(values: np.ndarray, row: np.ndarray, n: int) -> np.ndarray:
     return np.where(count, total / np.maximum(count, 1), np.nan)
 
 
-def _concepts(concept: np.ndarray, row: np.ndarray, n: int) -> np.ndarray:
-    names: list[set[str]] = [set() for _ in range(n)]
-    for name, at in zip(concept, row, strict=True):
+def _concepts(
+    concept: np.ndarray, score: np.ndarray, row: np.ndarray, n: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns each frame's concepts and, in their order, the best scores."""
+    best: list[dict[str, float]] = [{} for _ in range(n)]
+    for name, value, at in zip(concept, score.tolist(), row, strict=True):
         # NaN where the objects have a group and no stage has named concepts
         if name and isinstance(name, str):
-            names[at].add(name)
-    empty: Sequence[str] = ()
-    return object_array([tuple(sorted(s)) if s else empty for s in names])
+            best[at][name] = max(best[at].get(name, 0.0), value)
+    names = [tuple(sorted(found)) for found in best]
+    scores = [
+        tuple(found[name] for name in own)
+        for found, own in zip(best, names, strict=True)
+    ]
+    return object_array(names), object_array(scores)

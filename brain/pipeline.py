@@ -31,12 +31,33 @@ from raremine.brain.models.loading import (
     embedder_factory,
 )
 from raremine.brain.presets import early_filter, preset_settings
-from raremine.brain.progress import ProgressArgument
+from raremine.brain.progress import (
+    ProgressArgument,
+    checkpoint,
+    stage_of,
+)
 from raremine.brain.selection.views import save_mining_views
 
-DEFAULT_RECIPE = {"random": 0.1, "target": 0.1, "balance": "rank"}
+DEFAULT_SHARES = {"random": 0.1, "target": 0.1}
 
 DEFAULT_EMBEDDER = {"model": "ViT-B-32", "pretrained": "laion2b_s34b_b79k"}
+
+LABELS = {
+    "detect": "Detecting objects",
+    "embed": "Embedding objects",
+    "detect_and_embed": "Detecting and embedding objects",
+    "outliers": "Scoring outliers",
+    "map": "Laying out the map",
+    "caption": "Captioning objects",
+    "concepts": "Matching concepts",
+    "novelty": "Scoring novelty",
+    "pareto": "Ranking objects",
+    "select": "Selecting frames",
+    "views": "Saving views",
+    "export": "Exporting the selection",
+    "evaluate": "Evaluating",
+}
+"""What a user reads while a stage runs."""
 
 ENGINE_OPTIONS = {"engine", "actors", "workers"}
 
@@ -76,14 +97,24 @@ def run_pipeline(
     caption_with, caption_options = _captioner(captioner, settings["caption"])
     keys = {s: f"{field}_{s}" for s in ("clip", "outliers", "map")}
 
-    run = _Run()
+    passes = bool(settings["filter"]) or not _one_pass(
+        detect_options, embed_options
+    )
+    run = _Run(
+        # outliers, map, concepts, pareto, select, views
+        6
+        + (2 if passes else 1)
+        + (2 if caption_with is not None else 0)
+        + (out_dir is not None)
+        + (evaluate is not False)
+    )
     common: dict[str, Any] = {
         "field": field,
         "overwrite": overwrite,
         "progress": progress,
     }
     samples: Any = dataset
-    if settings["filter"] or not _one_pass(detect_options, embed_options):
+    if passes:
         run.stage(
             "detect",
             lambda: rmb.detect_objects(
@@ -169,14 +200,12 @@ def run_pipeline(
     if caption_with is not None:
         signals.append("novelty")
         run.stage("novelty", lambda: rmb.score_novelty(dataset, field=field))
-    run.stage(
-        "pareto", lambda: rmb.rank_pareto(dataset, signals, field=field)
-    )
+    run.stage("pareto", lambda: rmb.rank_pareto(dataset, signals, field=field))
     selection = run.stage(
         "select",
         lambda: rmb.select_frames(
             dataset,
-            recipe or DEFAULT_RECIPE,
+            recipe or {**DEFAULT_SHARES, **settings["select"]},
             name=name or selection_name(field),
             seed=seed,
             field=field,
@@ -221,15 +250,22 @@ def selection_name(field: str) -> str:
 
 
 class _Run:
-    """Times the stages and keeps their summaries."""
+    """Times the stages and keeps their summaries.
 
-    def __init__(self) -> None:
+    Args:
+        count: how many stages there will be
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
         self.seconds: dict[str, float] = {}
         self.summaries: list[dict[str, Any]] = []
 
     def stage(self, name: str, work: Callable[[], Any]) -> Any:
         start = time.perf_counter()
-        result = work()
+        with stage_of(len(self.seconds) + 1, self._count):
+            checkpoint(LABELS[name])
+            result = work()
         self.seconds[name] = round(time.perf_counter() - start, 3)
         if isinstance(result, dict) and "stage" in result:
             self.summaries.append(result)
@@ -271,9 +307,9 @@ def _one_pass(
     detect_options: Mapping[str, Any], embed_options: Mapping[str, Any]
 ) -> bool:
     """Whether both can be done at once: each image is then read once."""
-    return set(detect_options) <= ENGINE_OPTIONS and set(
-        embed_options
-    ) <= set(STORE_OPTIONS)
+    return set(detect_options) <= ENGINE_OPTIONS and set(embed_options) <= set(
+        STORE_OPTIONS
+    )
 
 
 def _split(

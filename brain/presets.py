@@ -28,7 +28,9 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "vocabulary": "paper",
             "weighting": "fixed",
             "only_captioned": True,
+            "pool_scenes": False,
         },
+        "select": {"balance": "rank"},
     },
     # The same job with its known weaknesses mended.
     "default": {
@@ -56,7 +58,11 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "vocabulary": None,
             "weighting": "calibrated",
             "group_threshold": 0.8,
+            # One dark or cut crop is not the only one of its truck.
+            "pool_scenes": True,
         },
+        # Ten keyframes of one parked truck teach less than ten trucks.
+        "select": {"balance": "scenes"},
     },
 }
 

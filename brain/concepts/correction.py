@@ -46,6 +46,8 @@ _WRITTEN: dict[str, type[fof.Field]] = {
     "runner_up": fof.StringField,
     "target_score": fof.FloatField,
     "rare_score": fof.FloatField,
+    "target_evidence": fof.FloatField,
+    "rare_evidence": fof.FloatField,
     "concept_source": fof.StringField,
     "reason": fof.StringField,
 }
@@ -145,8 +147,10 @@ def apply_corrections(
         columns["ambiguous"][row] = False
         if concept and columns["runner_up"][row] == concept:
             columns["runner_up"][row] = None
-        columns["target_score"][row] = float(group == "target")
-        columns["rare_score"][row] = float(group == "rare")
+        for name in ("target", "rare"):
+            for kind in ("score", "evidence"):
+                if f"{name}_{kind}" in columns:
+                    columns[f"{name}_{kind}"][row] = float(group == name)
         columns["concept_source"][row] = BY_HUMAN
         said = f"{concept}, {group}" if concept else group
         columns["reason"][row] = f"a human says {said}"

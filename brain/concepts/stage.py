@@ -19,6 +19,7 @@ from raremine.brain.columns import (
 )
 from raremine.brain.concepts.correction import (
     BY_EVIDENCE,
+    BY_HUMAN,
     CORRECTION_COLUMNS,
     apply_corrections,
 )
@@ -33,6 +34,7 @@ from raremine.brain.concepts.matcher import (
 )
 from raremine.brain.concepts.naming import ConceptNames
 from raremine.brain.concepts.reasons import reason
+from raremine.brain.concepts.scenes import pool_in_scenes
 from raremine.brain.concepts.vocabulary import Vocabulary, load_vocabulary
 from raremine.brain.crop_index import open_index
 from raremine.brain.crop_vectors import vectors_of
@@ -54,6 +56,8 @@ COLUMN_TYPES: dict[str, type[fof.Field]] = {
     "group": fof.StringField,
     "target_score": fof.FloatField,
     "rare_score": fof.FloatField,
+    "target_evidence": fof.FloatField,
+    "rare_evidence": fof.FloatField,
     "reason": fof.StringField,
     "concept_source": fof.StringField,
 }
@@ -75,6 +79,7 @@ def match_objects(
     only_captioned: bool = False,
     trust_detector: bool = True,
     group_threshold: float | None = None,
+    pool_scenes: bool = True,
 ) -> dict[str, Any]:
     """Matches every object against the vocabulary.
 
@@ -99,7 +104,7 @@ def match_objects(
         asked = np.ones(len(table), dtype=bool)
     dataset = scope.dataset
     model = embedder or _text_encoder(dataset, embeddings)
-    decision, named = _decide(
+    decision, named, crops = _decide(
         dataset,
         table,
         words,
@@ -141,6 +146,7 @@ def match_objects(
     ]
     columns = {name: object_array(values) for name, values in columns.items()}
     by_hand = apply_corrections(columns, table, groups)
+    columns |= _in_scenes(table, columns, crops if pool_scenes else None)
     declare_columns(dataset, field, COLUMN_TYPES)
     write_objects(dataset, field, table, columns)
     write_frame_summary(dataset, field)
@@ -165,6 +171,7 @@ def match_objects(
             "only_captioned": only_captioned,
             "trust_detector": trust_detector,
             "group_threshold": group_threshold,
+            "pool_scenes": pool_scenes and crops is not None,
         },
         results={"groups": counts},
     )
@@ -223,7 +230,7 @@ def _decide(
     weighting: str,
     templates: bool,
     trust_detector: bool,
-) -> tuple[Match, np.ndarray]:
+) -> tuple[Match, np.ndarray, CropVectors | None]:
     terms = term_vectors(words, model.embed_texts, templates)
     place = {name: i for i, name in enumerate(words.names)}
     named = np.full(len(table), -1, dtype=np.int64)
@@ -264,7 +271,27 @@ def _decide(
         if trust_detector and evidence == "both"
         else None,
     )
-    return decision, named
+    return decision, named, crops
+
+
+def _in_scenes(
+    table: ObjectTable,
+    columns: dict[str, np.ndarray],
+    crops: CropVectors | None,
+) -> dict[str, np.ndarray]:
+    """Returns the groups' evidence; a human's word stays what it is.
+
+    It is heard for the crops that look alike, too.
+    """
+    names = ("target", "rare")
+    if crops is None:
+        return {f"{n}_evidence": np.full(len(table), np.nan) for n in names}
+    own = np.stack([columns[f"{n}_score"] for n in names], axis=1)
+    own = own.astype(np.float64)
+    pooled = pool_in_scenes(own, crops, table["scene_name"])
+    said = columns["concept_source"] == BY_HUMAN
+    pooled[said] = own[said]
+    return {f"{n}_evidence": pooled[:, i] for i, n in enumerate(names)}
 
 
 def _crops(

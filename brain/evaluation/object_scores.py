@@ -22,7 +22,8 @@ from raremine.brain.target_classes import class_name
 SCORES = (
     *("outlier_score", "isolation_forest", "lof", "class_lof", "knn"),
     *("tsne_knn", "umap_knn", "class_rarity", "novelty"),
-    *("target_score", "rare_score", "-confidence", "-pareto_order"),
+    *("target_score", "rare_score", "target_evidence", "rare_evidence"),
+    *("-confidence", "-pareto_order"),
 )
 """Scores of objects, higher = more worth mining; a minus turns one around."""
 

@@ -20,8 +20,10 @@ import numpy as np
 from raremine.brain.errors import MissingStageError, RecipeError
 from raremine.brain.objects import FrameTable, object_array
 from raremine.brain.ranking import (
+    discounted_order,
     numeric_columns,
     order_by_score,
+    scene_worth,
     seeded_order,
     token_order,
 )
@@ -109,6 +111,8 @@ class Source:
         score: (f,) what a pick is ranked by, None where it is not
         why: the reason of a row's pick, without the full stop
         takes_turns: whether frames can be taken in turns of concepts
+        by_scene: puts rows, the most wanted first, in an order in which a
+            scene's frames with the same concept count ever less
     """
 
     name: str
@@ -119,6 +123,7 @@ class Source:
     why: Callable[[int], str]
     score: np.ndarray | None = None
     takes_turns: bool = True
+    by_scene: Callable[[np.ndarray], np.ndarray] = lambda order: order
 
 
 def source(frames: Frames, name: str) -> Source:
@@ -222,7 +227,21 @@ def _group(frames: Frames, group: str) -> Source:
         concepts,
         why,
         scores,
+        by_scene=lambda order: _by_scene(frames, group, concepts, order),
     )
+
+
+def _by_scene(
+    frames: Frames, group: str, concepts: np.ndarray, order: np.ndarray
+) -> np.ndarray:
+    """Discounts what frames show that the selection shows already."""
+    chosen = np.flatnonzero(frames.constraints.chosen)
+    found = discounted_order(
+        scene_worth(frames.table, group, concepts, order),
+        np.arange(len(order)),
+        taken=scene_worth(frames.table, group, concepts, chosen),
+    )
+    return order[found]
 
 
 def _strategy(frames: Frames, name: str, strategy: str) -> Source:

@@ -13,7 +13,7 @@ from raremine.brain.selection import recipe_checks as checks
 RANDOM = "random"
 GROUP_COMPONENTS = ("target", "rare")
 TOP_UP = ("none", "random")
-BALANCE = ("round_robin", "rank")
+BALANCE = ("round_robin", "rank", "scenes")
 COMPONENT_OPTIONS = ("share", "quotas", "balance")
 OPTIONS = (
     "balance",
@@ -39,7 +39,7 @@ class Component:
         share: share of all frames of the pool
         quotas: frames that must hold a concept, by concept: a share of all
             frames of the pool (float) or a number of frames (int)
-        balance: "round_robin" or "rank"
+        balance: "round_robin", "rank" or "scenes"
     """
 
     name: str
@@ -66,7 +66,10 @@ class Recipe:
         balance ("round_robin"): how ``target`` and ``rare`` rank frames:
             "round_robin" gives each concept the same quota, the rarest
             first; "rank" goes by score alone, as all other components do
-            unless ``balances`` says otherwise
+            unless ``balances`` says otherwise; "scenes" goes by score, but
+            each frame already chosen of a scene makes the next one with the
+            same concept count a little less, see
+            ``ranking.discounted_order``
         max_frames_per_scene (None): most frames of one scene in the whole
             selection; None = no limit
         min_gap_seconds (None): least time between two frames of one scene

@@ -235,6 +235,14 @@ def _check_turns(
             "because what it wants next depends on what is chosen; give it "
             "quotas, or balance: rank."
         )
+    if component.balance == "scenes" and component.name not in (
+        GROUP_COMPONENTS
+    ):
+        raise RecipeError(
+            f"Component '{component.name}' cannot have balance: scenes, "
+            f"which {' and '.join(GROUP_COMPONENTS)} have, because their "
+            "frames hold concepts; give it rank or round_robin."
+        )
     if (turns or component.quotas) and not any(
         f"{group}_concepts" in table.columns for group in GROUP_COMPONENTS
     ):

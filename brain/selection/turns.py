@@ -22,14 +22,15 @@ def in_turns(
 
     First the quotas, the rarest concept first: for each the best frames that
     hold it, until so many frames do, whichever concept they were taken for.
-    Then by turns of the concepts or by rank; frames without any concept come
-    behind the turns. A row is yielded only if ``allowed``, asked right
-    before, and counts as taken then.
+    Then by turns of the concepts, by rank, or by what is left of the score
+    once earlier frames of the scene have shown the same; frames without any
+    concept come behind the turns. A row is yielded only if ``allowed``,
+    asked right before, and counts as taken then.
 
     Args:
         source: what the component chooses from
         quotas: frames that must hold a concept, by concept
-        balance: "round_robin" or "rank"
+        balance: "round_robin", "rank" or "scenes"
         count: how many rows will be taken at most
         allowed: whether a row may be taken now; a refusal is final
 
@@ -62,6 +63,11 @@ def in_turns(
                 yield row, ""
         return
     order = np.fromiter(source.rows(source.eligible, left), dtype=np.int64)
+    if balance == "scenes":
+        for row in source.by_scene(order).tolist():
+            if allowed(row):
+                yield row, ""
+        return
     yield from round_robin(order, concepts, frequency, allowed)
     for row in order.tolist():
         if not concepts[row] and allowed(row):

@@ -6,7 +6,12 @@ import numpy as np
 
 from raremine.brain.objects import FrameTable
 from raremine.brain.strategies.drawn import drawn
-from raremine.brain.strategies.orders import by_group, by_score, joined
+from raremine.brain.strategies.orders import (
+    by_group,
+    by_scene,
+    by_score,
+    joined,
+)
 from raremine.brain.strategies.registry import (
     of_field,
     register,
@@ -32,14 +37,20 @@ def mined(frames: FrameTable, seed: int) -> np.ndarray:
     """As the preset selects: target frames, then rare ones, then the rest.
 
     The component ``target`` of the preset's recipe takes target frames by
-    their ``target_score``, how sure the group is times how unusual the
-    object is; ``mining_score`` is that, on top of the same for rare frames,
-    on top of the outlier score of the rest.
+    how sure the group is times how unusual the object is, where each frame
+    that a scene has given already makes its next one with the same concept
+    count a little less; ``mining_score`` orders rare frames and the rest.
 
     Not in turns of concepts: while concepts are guessed, the rarest one is
     often a mistake, and giving it the first turn cost a fifth of the recall
     on rendered worlds (0.62 and 0.67 against 0.76 and 0.90 at 20 %).
     """
+    return by_scene(frames, "target", frames["mining_score"], seed)
+
+
+@strategy("mining_score", needs=("mining_score", *GROUP_COLUMNS))
+def by_mining_score(frames: FrameTable, seed: int) -> np.ndarray:
+    """Target frames, then rare ones, then the rest, by score alone."""
     return by_score(frames, frames["mining_score"], seed)
 
 
@@ -70,4 +81,4 @@ def concept_group(frames: FrameTable, seed: int) -> np.ndarray:
     return by_score(frames, level, seed)
 
 
-register(of_field(registered()[DEFAULT], PAPER, PAPER))
+register(of_field(registered()["mining_score"], PAPER, PAPER))

@@ -7,8 +7,10 @@ import numpy as np
 from raremine.brain.objects import FrameTable
 from raremine.brain.ranking import (
     class_frequency,
+    discounted_order,
     order_by_score,
     round_robin,
+    scene_worth,
     seeded_order,
 )
 
@@ -18,6 +20,28 @@ def by_score(frames: FrameTable, scores: np.ndarray, seed: int) -> np.ndarray:
     tie_rank = np.empty(len(frames), dtype=np.int64)
     tie_rank[seeded_order(len(frames), seed, "ties")] = np.arange(len(frames))
     return order_by_score(np.asarray(scores, dtype=np.float64), tie_rank)
+
+
+def by_scene(
+    frames: FrameTable, group: str, scores: np.ndarray, seed: int
+) -> np.ndarray:
+    """Orders all frames by score, a group's frames fair to every scene.
+
+    The same order from which the split rule takes ``target`` and ``rare``
+    with ``balance: scenes``.
+
+    Args:
+        frames: the keyframes
+        group: those that hold this group's concepts come first
+        scores: (f,) order of the others, and of equal ones
+        seed: decides between ties
+    """
+    order = by_score(frames, scores, seed)
+    concepts = frames[f"{group}_concepts"]
+    first = np.array([row for row in order if len(concepts[row])], np.int64)
+    worth = scene_worth(frames, group, concepts, first)
+    fair = first[discounted_order(worth, np.arange(len(first)))]
+    return joined(fair, order)
 
 
 def by_group(frames: FrameTable, group: str, seed: int) -> np.ndarray:

@@ -238,3 +238,24 @@ def test_a_field_mined_in_another_way_stands_beside(tmp_path: Path) -> None:
     assert frames["paper.mining_group"].tolist() == ["target"]
     own = set(read_frames(dataset).columns)
     assert set(frames.columns) == own | {f"paper.{name}" for name in own}
+
+
+def test_a_frame_goes_by_what_its_scene_says_of_an_object() -> None:
+    frames = aggregate_frames(
+        frame_table(["a", "b"]),
+        objects(
+            ["a", "a", "b", "b"],
+            group=["target"] * 3 + ["common"],
+            concept=["truck", "bus", "truck", "car"],
+            target_score=[0.9, 0.8, 0.7, 0.1],
+            target_evidence=[0.5, np.nan, 0.6, 0.2],
+            outlier_score=[1.0, 1.0, 1.0, 1.0],
+        ),
+    )
+    assert frames["target_concepts"].tolist() == [("bus", "truck"), ("truck",)]
+    # all are equally unusual: percentile 1/2. Without a scene, the own score
+    bus, truck, other = 0.8 / 2, 0.5 / 2, 0.6 / 2
+    (first, second) = frames["target_concept_scores"]
+    np.testing.assert_allclose(first, (bus, truck))
+    np.testing.assert_allclose(second, (other,))
+    np.testing.assert_allclose(frames["target_score"], [bus, other])

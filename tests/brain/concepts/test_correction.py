@@ -184,6 +184,25 @@ def test_numbers_of_a_word_are_sure(dataset: fo.Dataset) -> None:
     assert all(np.isfinite(row[0]) for row in others)
 
 
+def test_a_word_is_heard_by_what_looks_alike_in_the_scene(
+    dataset: fo.Dataset,
+) -> None:
+    (car,) = ids(dataset, "car")
+    names = ("target_score", "target_evidence")
+    match(dataset)
+    before = state(dataset, names)
+    rmb.correct_objects(dataset, "truck", labels=[car])
+    assert state(dataset, names)[car] == (1.0, 1.0)
+    match(dataset)
+    after = state(dataset, names)
+    assert after[car] == (1.0, 1.0)
+    others = [i for i in after if i != car]
+    assert all(after[i][0] == before[i][0] for i in others)
+    assert any(after[i][1] > before[i][1] for i in others)
+    match(dataset, pool_scenes=False)
+    assert all(np.isnan(row[1]) for row in state(dataset, names).values())
+
+
 def test_the_app_corrects_selected_patches_only(dataset: fo.Dataset) -> None:
     images = dataset.select_group_slices(media_type="image")
     patches = images.to_patches("objects")

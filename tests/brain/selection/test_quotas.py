@@ -151,3 +151,23 @@ def test_the_core_set_takes_no_turns() -> None:
     chosen = select(frames, recipe)
     assert chosen.tokens[0] == "t003"
     assert len(chosen) == 4
+
+
+def test_scenes_takes_what_a_scene_has_not_shown_yet() -> None:
+    """Frames 0-9 are one scene, 10-19 the next."""
+    score = [np.nan] * 100
+    for row in (0, 1, 2, 10):
+        score[row] = 0.9 - row / 1000
+    frames = frame_table(
+        target=dict.fromkeys((0, 1, 2, 10), ("truck",)), target_score=score
+    )
+    recipe = {"target": {"share": 0.03, "balance": "scenes"}}
+    assert select(frames, recipe).tokens == ["t000", "t010", "t001"]
+    rank = {"target": {"share": 0.03, "balance": "rank"}}
+    assert select(frames, rank).tokens == ["t000", "t001", "t002"]
+    # what another component has taken of a scene counts, too
+    frames.columns["odd"] = np.where(np.arange(100) == 1, 1.0, np.nan)
+    both = select(frames, {"odd": 0.01, **recipe})
+    assert both.tokens == ["t001", "t010", "t000", "t002"]
+    with pytest.raises(RecipeError, match="cannot have balance: scenes"):
+        select(frames, {"random": {"share": 0.03, "balance": "scenes"}})

@@ -102,7 +102,7 @@ def test_paper_ranks_by_the_columns_of_the_other_field() -> None:
     frames.columns["paper.mining_score"] = np.arange(6.0)[::-1]
     for name in ("mining_group", "target_concepts", "rare_concepts"):
         frames.columns[f"paper.{name}"] = frames[name]
-    assert order_of(DEFAULT, frames) == [5, 4, 3, 2, 1, 0]
+    assert order_of("mining_score", frames) == [5, 4, 3, 2, 1, 0]
     assert order_of(PAPER, frames) == [0, 1, 2, 3, 4, 5]
     # the other field's columns are no strategies of their own
     assert not [n for n in available(frames) if "." in n]

@@ -86,9 +86,18 @@ def test_only_the_oracle_is_given_the_ground_truth() -> None:
     ]
 
 
-def test_default_follows_the_mining_score() -> None:
+def test_default_is_fair_to_scenes_and_then_follows_the_score() -> None:
     frames = mined_frames()
+    frames.columns["target_score"][[3, 4, 5, 8]] = [0.9, 0.89, 0.88, 0.87]
     order = available(frames)["default"].order(frames, 0)
+    # 3 is of scene 0, where 0-3 are; 4 and 5 of scene 1, 8 of scene 2
+    assert order[:4].tolist() == [3, 4, 8, 5]
+    assert (np.diff(frames["mining_score"][order[4:]]) <= 0).all()
+
+
+def test_the_mining_score_alone_knows_no_scenes() -> None:
+    frames = mined_frames()
+    order = available(frames)["mining_score"].order(frames, 0)
     assert (np.diff(frames["mining_score"][order]) <= 0).all()
 
 
