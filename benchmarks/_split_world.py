@@ -1,0 +1,139 @@
+"""Mines a rendered world and exports the splits that detectors train on."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks._measure import tell
+from benchmarks._quality_worlds import world_config
+
+SPLITS: Mapping[str, Mapping[str, Any]] = {
+    "full data": {"random": 1.0},
+    "random 20 %": {"random": 0.2},
+    "random 10 + target 10 %": {"random": 0.1, "target": 0.1},
+    "random 10 + pareto 10 %": {"random": 0.1, "pareto": 0.1},
+    "core-set 20 %": {"core_set": 0.2},
+}
+"""Recipe of each contestant, as shares of the pool's train split."""
+
+FILL = {"top_up": "random"}
+"""Every contestant but the first trains on the same number of frames."""
+
+HELD_OUT = "held_out"
+
+
+def export(
+    folder: Path, pool: list[int], held_out: list[int], seeds: int
+) -> dict[str, Any]:
+    """Renders and loads both worlds, mines one and writes all splits.
+
+    Args:
+        folder: gets the worlds and one YOLO dataset for each split
+        pool: seed, scenes and keyframes of the world to choose from
+        held_out: likewise, of the world to measure on, in which all classes
+            are about equally common
+        seeds: how many selections to draw of each contestant
+
+    Returns:
+        ``splits``: rows with split, seed, ``images`` folder, frames and
+        boxes of each class; ``held_out``: likewise one row; ``names``
+    """
+    import fiftyone as fo
+
+    import raremine.brain as rmb
+    from demo.weights_folder import find_models
+
+    models = find_models()
+    datasets: list[Any] = []
+    try:
+        datasets.append(_load(folder, "pool", pool, 1.0))
+        rmb.mine(
+            datasets[0],
+            detector=models.detector,
+            embedder={"model": models.embedder, "index_dir": str(folder)},
+            captioner=models.captioner,
+        )
+        rows = [
+            _write(datasets[0], folder, name, recipe, seed)
+            for name, recipe in SPLITS.items()
+            for seed in range(seeds)
+        ]
+        datasets.append(_load(folder, HELD_OUT, held_out, 0.0))
+        measured = _write(datasets[1], folder, HELD_OUT, {"random": 1.0}, 0)
+    finally:
+        for dataset in datasets:
+            fo.delete_dataset(dataset.name)
+    return {"splits": rows, HELD_OUT: measured}
+
+
+def _load(folder: Path, name: str, size: list[int], rarity: float) -> Any:
+    from dataclasses import replace
+
+    import raremine.brain as rmb
+    from demo.mining import world_version
+    from demo.world import write_world
+
+    config = replace(world_config(*size), rarity=rarity)
+    root = write_world(folder / f"{name}-world", config, workers=2)
+    return rmb.load_nuscenes(
+        root,
+        world_version(),
+        f"raremine-bench-split-{name}",
+        overwrite=True,
+        media_dir=folder / f"{name}-clouds",
+    )
+
+
+def _write(
+    dataset: Any,
+    folder: Path,
+    name: str,
+    recipe: Mapping[str, Any],
+    seed: int,
+) -> dict[str, Any]:
+    """Selects, exports and counts what is in it."""
+    import yaml
+
+    import raremine.brain as rmb
+
+    plain = "".join(c if c.isalnum() else "-" for c in name)
+    selection = rmb.select_frames(
+        dataset, {**recipe, **FILL}, name=f"{plain}-{seed}", seed=seed
+    )
+    path = Path(
+        rmb.export_selection(
+            dataset, selection, "yolo", folder / "splits", evaluation=False
+        )
+    )
+    names = yaml.safe_load(path.read_text(encoding="utf-8"))["names"]
+    boxes: Counter[str] = Counter()
+    for file in (path.parent / "labels" / "train").glob("*.txt"):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            boxes[names[int(line.split()[0])]] += 1
+    return {
+        "split": name,
+        "seed": seed,
+        "images": str(path.parent / "images" / "train"),
+        "names": [names[number] for number in sorted(names)],
+        "frames": len(selection.picks),
+        "boxes": dict(boxes),
+    }
+
+
+def main() -> None:
+    """``FOLDER POOL HELD_OUT SEEDS``, worlds as JSON lists."""
+    folder, pool, held_out, seeds = sys.argv[1:5]
+    tell(
+        lambda: export(
+            Path(folder), json.loads(pool), json.loads(held_out), int(seeds)
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
