@@ -58,9 +58,14 @@ class Axis:
     bins: int
     edges: tuple[float, ...]
 
-    def bin_of(self, value: float) -> int:
-        """Returns the bin that a number falls into."""
-        return int(np.clip((value - self.low) // self.step, 0, self.bins - 1))
+    def place(self, number: int) -> float:
+        """Returns where a bin begins, as it is written for people."""
+        return float(f"{self.low + number * self.step:.10g}")
+
+    def nearest(self, value: float) -> int:
+        """Returns the bin that begins nearest to a number."""
+        number = round((value - self.low) / self.step)
+        return min(max(number, 0), self.bins - 1)
 
 
 @dataclass(frozen=True)
@@ -174,7 +179,8 @@ def count_grid(
         place = [int(row["_id"][key]) for key in keys]
         place += [0] * (2 - len(axes))
         layer = layers.get(row["_id"].get("g"), _NO_GROUP)
-        counts[tuple([*place, layer])] += row["n"]
+        cell = (*place, layer)
+        counts[cell] += row["n"]
     return Grid(axes, counts)
 
 

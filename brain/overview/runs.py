@@ -132,7 +132,10 @@ def top_keywords(
     if results is None:
         return None
     table = results.table()
-    table = table[table.novelty.notna()]
+    # among equals, what several scenes show is the least likely slip
+    table = table[table.novelty.notna()].sort_values(
+        ["novelty", "scenes"], ascending=False, kind="stable"
+    )
     again = table[table["count"] > 1].head(most)
     once = table[table["count"] == 1].head(most - len(again))
     return [
@@ -197,15 +200,19 @@ def tokens_of_part(selection: Selection, part: str) -> list[str]:
     return [p.sample_token for p in selection.picks if p.component == part]
 
 
-def read_evaluation(dataset: fo.Dataset) -> Evaluation | None:
+def read_evaluation(
+    dataset: fo.Dataset, field: str | None = None
+) -> Evaluation | None:
     """Returns the latest evaluation, None if there is none.
 
     Args:
         dataset: the root dataset
+        field (None): a mined field whose evaluations come before others
     """
     from raremine.brain.evaluation.stage import load_report
 
-    key = latest_run(dataset, "evaluation")
+    key = latest_run(dataset, "evaluation", field)
+    key = key or latest_run(dataset, "evaluation")
     if key is None or dataset.load_brain_results(key) is None:
         return None
     report = load_report(dataset, key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from raremine.operators.panel.mining import Mining
 from raremine.operators.panel.object_map import ObjectMap
 
-PANELS = (ObjectMap,)
+PANELS = (Mining, ObjectMap)
