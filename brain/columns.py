@@ -25,6 +25,7 @@ from pymongo import UpdateOne
 
 from raremine.brain.errors import RaremineError
 from raremine.brain.objects import ObjectTable, object_array
+from raremine.brain.progress import checkpoint
 
 SAMPLE_COLUMNS = ("sample_token", "scene_name")
 """Sample fields that every object row carries."""
@@ -300,6 +301,7 @@ def write_objects(
         )
         ids.append(sample_id)
         if len(batch) >= WRITE_BATCH:
+            checkpoint()
             dataset._bulk_write(batch, ids=ids)
             batch, ids = [], []
     if batch:

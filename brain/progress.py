@@ -77,14 +77,15 @@ def current_step() -> Step | None:
     return _step.get()
 
 
-def checkpoint(label: str, done: int = 0, total: int = 0) -> None:
+def checkpoint(label: str = "", done: int = 0, total: int = 0) -> None:
     """Says what is done now, between two pieces of work that have no bar.
 
     Costs nothing where nobody listens. It is also where such work can be
     cancelled: the listener may raise.
 
     Args:
-        label: what begins, as the user reads it
+        label (""): what begins, as the user reads it; "" = what was said
+            before goes on
         done (0): pieces that are finished
         total (0): all pieces, 0 = it cannot be told
     """

@@ -242,6 +242,22 @@ def check_key(dataset: fo.Dataset, key: str, stage: str) -> None:
         )
 
 
+def mark_unfinished(dataset: fo.Dataset, key: str) -> None:
+    """Says that a run's results are being replaced, before the first write.
+
+    Ended in between, its record would tell how only a part of the values was
+    made, and a rerun would find nothing to do. ``record_run`` ends this.
+
+    Args:
+        dataset: the root dataset
+        key: the brain key; nothing happens where there is no such run
+    """
+    if dataset.has_brain_run(key):
+        config = dataset.get_brain_info(key).config
+        config.params = {**config.params, "unfinished": True}
+        MiningStage.update_run_config(dataset, key, config)
+
+
 def run_params(dataset: fo.Dataset, key: str) -> dict[str, Any] | None:
     """Returns the parameters recorded under a key, None if there is no run."""
     if not dataset.has_brain_run(key):

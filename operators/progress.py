@@ -54,6 +54,9 @@ class Reporter:
             StageCancelled: if the run is no longer wanted
         """
         self._cancellation.check()
+        if not label and not total:
+            # a place to stop at, and nothing new to show
+            return
         now = self._clock()
         new = label != self._label
         if new:
@@ -73,7 +76,7 @@ class Reporter:
     ) -> tuple[float, str]:
         share = min(done / total, 1.0) if total else 0.0
         step = current_step()
-        parts = [label or "Working"]
+        parts = [label or "Loading keyframes"]
         if step is not None:
             share = (step.number - 1 + share) / step.count
             parts = [f"Step {step.number} of {step.count}", *parts]

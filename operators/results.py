@@ -57,24 +57,31 @@ def show(
     failed = (results or {}).get("error")
     if results and not failed:
         outputs.view("title", types.Success(label=title))
+    if steps:
+        _add_buttons(outputs, steps)
     for name, value in (results or {}).items():
         if name == "error":
             outputs.view(
                 "error", types.Error(label="What is wrong", description=value)
             )
-        elif name not in _UNSHOWN:
+        elif name not in _UNSHOWN and not _is_told_elsewhere(name, value):
             _add(outputs, name, value)
+    label = "Not done" if failed else "Done"
+    return types.Property(outputs, view=types.View(label=label))
+
+
+def _add_buttons(outputs: types.Object, steps: Sequence[Step]) -> None:
+    """Adds a row of buttons; the last one, the next step, stands out."""
+    row = outputs.h_stack("steps", gap=1)
     for step in steps:
-        outputs.btn(
+        row.btn(
             step.name,
             step.label,
             on_click=step.operator,
             params=dict(step.params),
             prompt=step.prompt,
-            variant="contained",
+            variant="contained" if step is steps[-1] else "outlined",
         )
-    label = "Not done" if failed else "Done"
-    return types.Property(outputs, view=types.View(label=label))
 
 
 def _add(outputs: types.Object, name: str, value: Any) -> None:
@@ -101,6 +108,12 @@ def _add(outputs: types.Object, name: str, value: Any) -> None:
         outputs.float(name, label=label)
     elif value is not None:
         outputs.str(name, label=label)
+
+
+def _is_told_elsewhere(name: str, value: Any) -> bool:
+    """Whether the stages' table or the buttons tell the same."""
+    by_stage = name == "seconds" and isinstance(value, Mapping)
+    return by_stage or name == "views"
 
 
 def _is_rows(value: Any) -> bool:

@@ -31,7 +31,7 @@ from raremine.brain.frame_columns import default_embeddings, read_frames_with
 from raremine.brain.frame_vectors import read_frame_vectors
 from raremine.brain.objects import FrameTable, ObjectTable
 from raremine.brain.pool import frame_pool
-from raremine.brain.progress import Progress, ProgressArgument
+from raremine.brain.progress import Progress, ProgressArgument, checkpoint
 from raremine.brain.runs import check_key, load_results, record_run
 from raremine.brain.strategies import (
     DEFAULT,
@@ -115,6 +115,7 @@ def evaluate_mining(
     )
     boxes = _in_pool(boxes, tokens)
     for name in named.values():
+        checkpoint(f"Comparing the objects in '{name}' with the truth")
         objects = _in_pool(read_objects(dataset, name, OBJECT_COLUMNS), tokens)
         shown = object_truth(
             objects,
@@ -138,6 +139,7 @@ def evaluate_mining(
         results=report.to_dict(),
     )
     if out_dir is not None:
+        checkpoint("Writing the report")
         write_files(report, dataset, out_dir)
     return report
 

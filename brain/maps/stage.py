@@ -38,6 +38,7 @@ from raremine.brain.maps.placing import METHODS, place
 from raremine.brain.maps.tsne import tsne_map, tsne_neighbors
 from raremine.brain.maps.umap import NEIGHBORS, umap_map
 from raremine.brain.neighbors.stored_graph import stored_graph
+from raremine.brain.progress import checkpoint
 from raremine.brain.runs import fingerprint
 from raremine.brain.summary import StageSummary
 
@@ -144,6 +145,7 @@ def lay_out(
         if recorded == layout and not overwrite:
             summary.count(objects=0, placed=0, skipped=len(rows))
             return summary.to_dict()
+        checkpoint(f"Laying out {len(rows):,} objects by {settings.method}")
         points = _points(vectors, settings)
         summary.count(objects=len(rows), placed=0, skipped=0)
     else:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from raremine.brain.progress import checkpoint
+
 SPARE = 8
 """Candidates beyond those asked for; they make room for float32's error."""
 
@@ -54,6 +56,7 @@ def exact_neighbors(
     single = n > DIRECT and norms.max() < LARGEST_SQUARE
     flat = np.ascontiguousarray(base, dtype=np.float32) if single else base
     for start in range(0, m, QUERIES_AT_ONCE):
+        checkpoint()
         rows = np.arange(start, min(start + QUERIES_AT_ONCE, m))
         if single:
             block = queries[rows]

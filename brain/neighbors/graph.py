@@ -10,6 +10,7 @@ from raremine.brain.errors import RaremineError
 from raremine.brain.neighbors.approximate_search import ClusteredIndex
 from raremine.brain.neighbors.exact_search import exact_neighbors
 from raremine.brain.neighbors.finite import finite_rows
+from raremine.brain.progress import checkpoint
 
 EXACT_LIMIT = 20_000
 """Vectors up to which the search is exact unless asked otherwise."""
@@ -105,6 +106,7 @@ def neighbor_graph(
         index = None if exact else ClusteredIndex(known, seed=seed)
         # in parts: the searches' own results take twice the graph's memory
         for start in range(0, n, ROWS_AT_ONCE):
+            checkpoint("Finding neighbours", start, n)
             own = np.arange(start, min(start + ROWS_AT_ONCE, n))
             queries = known[start : start + ROWS_AT_ONCE]
             if index is None:

@@ -18,7 +18,13 @@ from raremine.brain.novelty.run import (
     pack_ids,
 )
 from raremine.brain.novelty.signals import find_signals, read_signals
-from raremine.brain.runs import check_key, fingerprint, record_run
+from raremine.brain.progress import checkpoint
+from raremine.brain.runs import (
+    check_key,
+    fingerprint,
+    mark_unfinished,
+    record_run,
+)
 from raremine.brain.summary import StageSummary
 
 MISSING = ("last", "skip")
@@ -63,6 +69,8 @@ def rank(
     )
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
+    checkpoint("Writing fronts")
+    mark_unfinished(dataset, brain_key)
     write_objects(
         dataset,
         field,

@@ -27,7 +27,13 @@ from raremine.brain.novelty.run import (
     keyword_arrays,
 )
 from raremine.brain.objects import ObjectTable
-from raremine.brain.runs import check_key, fingerprint, record_run
+from raremine.brain.progress import checkpoint
+from raremine.brain.runs import (
+    check_key,
+    fingerprint,
+    mark_unfinished,
+    record_run,
+)
 from raremine.brain.summary import StageSummary
 
 SOURCES = ("both", "model", "rules")
@@ -93,6 +99,8 @@ def score_keywords(
         min_count=min_count,
         min_in_scene=min_in_scene,
     )
+    checkpoint("Writing keywords and novelty")
+    mark_unfinished(dataset, brain_key)
     declare_columns(
         dataset, field, {"keywords": fof.ListField, "novelty": fof.FloatField}
     )

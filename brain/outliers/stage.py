@@ -46,9 +46,11 @@ from raremine.brain.outliers.thresholds import (
     threshold_by_share,
     threshold_rules,
 )
+from raremine.brain.progress import checkpoint
 from raremine.brain.runs import (
     check_key,
     fingerprint,
+    mark_unfinished,
     record_run,
     run_params,
 )
@@ -90,6 +92,7 @@ def score(
     scope = resolve(samples, field)
     dataset = scope.dataset
     check_key(dataset, brain_key, "outliers")
+    checkpoint("Reading objects and vectors")
     everything = read_objects(scope, field, ["label"])
     vectors, rows, status = finite_vectors_of(dataset, embeddings, everything)
     # a copy of a million rows is not for nothing
@@ -144,7 +147,10 @@ def score(
             exact=exact,
             methods=methods,
         )
-        scores = {name: SCORERS[name](inputs) for name in methods}
+        scores = {}
+        for number, name in enumerate(methods):
+            checkpoint(f"Scoring {name}", number, len(methods))
+            scores[name] = SCORERS[name](inputs)
         limits = {name: rules[name].limit(scores[name]) for name in methods}
         fused_score = fuse_scores(scores, fusion, weights)
         limit = threshold_by_share(fused_score, share)
@@ -176,6 +182,8 @@ def score(
         name: _everyone(values, rows, len(everything))
         for name, values in columns.items()
     }
+    checkpoint("Writing scores")
+    mark_unfinished(dataset, brain_key)
     write_objects(
         dataset, field, everything, {**columns, "outlier_status": status}
     )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from raremine.operators.next_steps import Step
 from raremine.operators.results import plain, show
 
 
@@ -47,7 +48,7 @@ def test_every_kind_of_value_has_its_place() -> None:
             "seconds": 1.5,
             "by_method": {"knn": 2},
             "failed": [{"where": "a.jpg", "reason": "unreadable"}],
-            "views": ["Target", "Rare"],
+            "names": ["Target", "Rare"],
             "none": None,
             "empty": [],
         }
@@ -58,7 +59,7 @@ def test_every_kind_of_value_has_its_place() -> None:
         "seconds",
         "by_method",
         "failed",
-        "views",
+        "names",
     }
     columns = properties["failed"]["view"]["columns"]
     assert [c["key"] for c in columns] == ["where", "reason"]
@@ -81,3 +82,27 @@ def test_stages_are_one_table_however_they_differ() -> None:
 
 def test_nothing_to_show_is_no_error() -> None:
     assert _properties(None) == {}
+
+
+def test_what_to_do_next_stands_above_the_counts() -> None:
+    steps = [
+        Step("failures", "Show what failed", "set_view", {"view": []}, False),
+        Step("next_step", "Next: Mine", "@raremine/raremine/mine"),
+    ]
+    shown = show({"objects": 3}, steps, "Detect objects: done").to_json()
+    properties = shown["type"]["properties"]
+    assert list(properties) == ["title", "steps", "objects"]
+    buttons = properties["steps"]["type"]["properties"]
+    failures, following = buttons["failures"], buttons["next_step"]
+    assert failures["view"]["operator"] == "set_view"
+    assert failures["view"]["params"] == {"view": []}
+    assert not failures["view"]["prompt"]
+    assert following["view"]["prompt"]
+    assert following["view"]["operator"] == "@raremine/raremine/mine"
+
+
+def test_what_the_stages_table_and_buttons_tell_is_not_told_twice() -> None:
+    properties = _properties(
+        {"seconds": {"detect": 1.0}, "views": ["Target"], "failures": 0}
+    )
+    assert set(properties) == {"title", "failures"}
