@@ -83,10 +83,18 @@ def train(
         own.mkdir(parents=True, exist_ok=True)
         there = Path(held_out).parents[1] / part / Path(held_out).name
         (own / "train").symlink_to(there)
-    val = str(work / HELD_OUT / "images" / "train")
-    content = {"train": images, "val": val, "names": names}
+    pictures_there = sorted(Path(images).iterdir())
+    # it also validates twice at the end, which need not take long
+    first = work / "first.txt"
+    first.write_text(f"{pictures_there[0]}\n", encoding="utf-8")
+    content = {
+        "train": images,
+        "val": str(first),
+        "test": str(work / HELD_OUT / "images" / "train"),
+        "names": names,
+    }
     data.write_text(yaml.safe_dump(content), encoding="utf-8")
-    count = sum(1 for _ in Path(images).iterdir())
+    count = len(pictures_there)
     epochs = max(round(pictures / count), 1)
     model = YOLO(start, task="detect")
     if device == "cpu":
@@ -114,7 +122,7 @@ def train(
     trained: Any = YOLO(work / "run" / "weights" / "last.pt")
     found = trained.val(
         data=str(data),
-        split="val",
+        split="test",
         imgsz=image_size,
         batch=BATCH,
         device=device,

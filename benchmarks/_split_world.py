@@ -28,15 +28,19 @@ HELD_OUT = "held_out"
 
 
 def export(
-    folder: Path, pool: list[int], held_out: list[int], seeds: int
+    folder: Path,
+    pool: list[int] | str,
+    held_out: list[int] | str,
+    seeds: int,
 ) -> dict[str, Any]:
     """Renders and loads both worlds, mines one and writes all splits.
 
     Args:
         folder: gets the worlds and one YOLO dataset for each split
-        pool: seed, scenes and keyframes of the world to choose from
-        held_out: likewise, of the world to measure on, in which all classes
-            are about equally common
+        pool: seed, scenes and keyframes of the world to choose from, or the
+            name of a dataset that is mined
+        held_out: likewise, of the world to measure on; if it is rendered,
+            all classes are about equally common in it
         seeds: how many selections to draw of each contestant
 
     Returns:
@@ -49,24 +53,35 @@ def export(
     from demo.weights_folder import find_models
 
     models = find_models()
-    datasets: list[Any] = []
+    made: list[Any] = []
     try:
-        datasets.append(_load(folder, "pool", pool, 1.0))
-        rmb.mine(
-            datasets[0],
-            detector=models.detector,
-            embedder={"model": models.embedder, "index_dir": str(folder)},
-            captioner=models.captioner,
-        )
+        if isinstance(pool, str):
+            dataset = fo.load_dataset(pool)
+        else:
+            dataset = _load(folder, "pool", pool, 1.0)
+            made.append(dataset)
+            rmb.mine(
+                dataset,
+                detector=models.detector,
+                embedder={"model": models.embedder, "index_dir": str(folder)},
+                captioner=models.captioner,
+            )
+            rmb.embed_frames(
+                dataset, models.embedder, index_dir=str(folder)
+            )
         rows = [
-            _write(datasets[0], folder, name, recipe, seed)
+            _write(dataset, folder, name, recipe, seed)
             for name, recipe in SPLITS.items()
             for seed in range(seeds)
         ]
-        datasets.append(_load(folder, HELD_OUT, held_out, 0.0))
-        measured = _write(datasets[1], folder, HELD_OUT, {"random": 1.0}, 0)
+        if isinstance(held_out, str):
+            other = fo.load_dataset(held_out)
+        else:
+            other = _load(folder, HELD_OUT, held_out, 0.0)
+            made.append(other)
+        measured = _write(other, folder, HELD_OUT, {"random": 1.0}, 0)
     finally:
-        for dataset in datasets:
+        for dataset in made:
             fo.delete_dataset(dataset.name)
     return {"splits": rows, HELD_OUT: measured}
 
@@ -126,7 +141,7 @@ def _write(
 
 
 def main() -> None:
-    """``FOLDER POOL HELD_OUT SEEDS``, worlds as JSON lists."""
+    """``FOLDER POOL HELD_OUT SEEDS``, worlds as JSON."""
     folder, pool, held_out, seeds = sys.argv[1:5]
     tell(
         lambda: export(
