@@ -99,6 +99,8 @@ def make_dataset(name: str, keyframes: int, per_image: int = 5) -> None:
     collection = dataset._sample_collection
     templates = {d["group"]["name"]: d for d in collection.find()}
     (label,) = templates[CAMERAS[0]]["objects"]["detections"]
+    # FiftyOne would tell of each sample that is still held here
+    del first, sample
     collection.delete_many({})
     rng = np.random.default_rng(0)
     runs = _Runs()
