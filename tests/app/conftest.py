@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,25 +13,14 @@ import pytest
 from PIL import Image
 
 from bootstrap.browser import INSTALL, find_browser
-from demo.__main__ import THREADS
-from run import SCHEDULED
 from tests.app import driver
+from tests.app.chromium import fresh_page, launch
 from tests.app.messages import Complaints
+from tests.app.server import app_server
 
 CAMERAS = ("FRONT", "LEFT", "RIGHT", "BACK", "BACK_LEFT", "BACK_RIGHT")
 FRAMES = 2
 LABELS = ("car", "truck")
-
-_START_SECONDS = 90.0
-_COUNTS = {"FIFTYONE_APP_DEFAULT_QUERY_PERFORMANCE": "0"}
-"""The grid then tells how many groups there are, not how many samples."""
-
-_ARGUMENTS = (
-    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic"),
-    *("--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-    *("--use-angle=swiftshader", "--enable-unsafe-swiftshader"),
-)
 
 
 @pytest.fixture(scope="session")
@@ -93,42 +76,8 @@ def app(
     dataset: fo.Dataset, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """The address of an App server."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = tmp_path_factory.mktemp("server") / "server.log"
-    command = [sys.executable, "-m", "fiftyone.server.main"]
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [*command, "--port", str(port), "--address", "127.0.0.1"],
-            env={**os.environ, **SCHEDULED, **THREADS, **_COUNTS},
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            _wait_for(process, port, log)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.2)
-        else:
-            return
-    tail = log.read_text(errors="replace")[-2000:]
-    raise RuntimeError(f"The App's server did not start. Its log:\n{tail}")
+    with app_server(tmp_path_factory.mktemp("server") / "server.log") as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -145,10 +94,7 @@ def browser() -> Iterator[Any]:
     if path is None:
         pytest.skip(f"needs Chromium: {INSTALL}")
     with api.sync_playwright() as playwright:
-        playwright.selectors.set_test_id_attribute("data-cy")
-        browser = playwright.chromium.launch(
-            executable_path=path, headless=True, args=list(_ARGUMENTS)
-        )
+        browser = launch(playwright, path)
         yield browser
         browser.close()
 
@@ -167,30 +113,10 @@ def tab(app: str, browser: Any, tmp_path: Path) -> Iterator[Any]:
     errors that are not FiftyOne's own. The picture of a page in which a
     test failed is kept in ``tmp_path``.
     """
-    context = browser.new_context(viewport={"width": 1500, "height": 900})
-    # switches off analytics and what would lie over the panels
-    context.add_init_script(
-        "window.IS_PLAYWRIGHT = true;"
-        "localStorage.setItem('fo-3d-annotation-tips-dismissed', 'true');"
-    )
-    # fonts of another host, which the App can do without
-    context.route(
-        re.compile(r"^https?://(?!127\.0\.0\.1)"),
-        lambda route: route.fulfill(status=200, content_type="text/css"),
-    )
-    page = context.new_page()
-    page.set_default_timeout(60_000)
+    page = fresh_page(browser, app)
     page.complaints = Complaints(page)
-    # the view lives in the server, not in the browser
-    page.request.post(
-        f"{app}/graphql",
-        data={
-            "query": 'mutation{setView(subscription:"test",session:null,'
-            'datasetName:"",form:{})}'
-        },
-    )
     yield page
-    context.close()
+    page.context.close()
     assert not page.complaints.ours()
 
 
