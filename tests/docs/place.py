@@ -66,7 +66,7 @@ STARTS = {
 READ_INFOS = {"docs/exports.md"}
 """Pages that find info files of training code in the working folder."""
 
-_PATIENCE = 240.0
+_PATIENCE = 480.0
 """Seconds that a block of shell may take."""
 
 UNPACK = {"docs/tutorial.md"}
