@@ -118,6 +118,17 @@ class Photographer:
             self.page.wait_for_timeout(150)
         self._keep("app-3d")
 
+    def panel(self) -> None:
+        """The Mining panel, as wide as the window."""
+        self._open()
+        self.page.get_by_test_id("new-panel-btn").first.click()
+        # with these keys a panel gets a tab of its own
+        option = self.page.get_by_test_id("new-panel-option-mining")
+        option.click(modifiers=["Alt", "Shift"])
+        panel = self.page.get_by_test_id("panel-content-mining")
+        panel.locator(".js-plotly-plot .nsewdrag").first.wait_for()
+        self._keep("app-mining")
+
     def form(self) -> None:
         """The form of the whole pipeline."""
         self._open()
@@ -174,7 +185,9 @@ _AROUND_TARGETS = """plot => {
 }"""
 """Sixteen corners of a lasso around a target among targets, px."""
 
-PICTURES = ("grid", "targets", "selection", "map", "scene", "form")
+PICTURES = (
+    *("grid", "targets", "selection", "map", "scene", "panel", "form"),
+)
 
 
 def main(arguments: list[str] | None = None) -> None:

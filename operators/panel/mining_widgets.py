@@ -111,7 +111,9 @@ def add_choice(
     on_change: Callable[..., Any],
 ) -> None:
     """Adds a drop-down."""
-    view = types.DropdownView(componentsProps=_IN_A_ROW)
+    # the App focuses a panel's first input, and scrolls down to it
+    props = {**_IN_A_ROW, "select": {"autoFocus": False}}
+    view = types.DropdownView(componentsProps=props)
     for value in values:
         view.add_choice(value, label=words(value))
     where.enum(

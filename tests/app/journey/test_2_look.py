@@ -109,6 +109,17 @@ def test_a_lasso_on_the_map_of_objects_shows_their_crops(
     driver.drawn(page)
 
 
+def test_the_mining_panel_opens_at_its_top(page: Any) -> None:
+    panel = driver.open_panel(page, "mining")
+    panel.get_by_text("Most unusual objects", exact=True).wait_for()
+    panel.locator(".js-plotly-plot .nsewdrag").first.wait_for()
+    page.wait_for_timeout(1500)
+    # FiftyOne would focus an input far below, and scroll to it
+    top = panel.get_by_text("From images to rare objects", exact=True)
+    window = page.viewport_size["height"]
+    assert 0 < top.bounding_box()["y"] < window
+
+
 def test_a_text_finds_objects_of_all_cameras(
     page: Any, mined: fo.Dataset
 ) -> None:
