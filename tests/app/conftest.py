@@ -72,8 +72,22 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[fo.Dataset]:
 
 
 @pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a browser; without one the tests are skipped."""
+    pytest.importorskip(
+        "playwright.sync_api", reason="needs the package playwright"
+    )
+    path = find_browser()
+    if path is None:
+        pytest.skip(f"needs Chromium: {INSTALL}")
+    return path
+
+
+@pytest.fixture(scope="session")
 def app(
-    dataset: fo.Dataset, tmp_path_factory: pytest.TempPathFactory
+    chromium: str,
+    dataset: fo.Dataset,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
     """The address of an App server."""
     with app_server(tmp_path_factory.mktemp("server") / "server.log") as url:
@@ -81,20 +95,16 @@ def app(
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A headless Chromium; without one the tests are skipped.
+def browser(chromium: str) -> Iterator[Any]:
+    """A headless Chromium.
 
     It ends with the module: as long as Playwright's event loop runs in this
     thread, FiftyOne would hand other tests tasks instead of results.
     """
-    api = pytest.importorskip(
-        "playwright.sync_api", reason="needs the package playwright"
-    )
-    path = find_browser()
-    if path is None:
-        pytest.skip(f"needs Chromium: {INSTALL}")
-    with api.sync_playwright() as playwright:
-        browser = launch(playwright, path)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = launch(playwright, chromium)
         yield browser
         browser.close()
 
