@@ -55,8 +55,9 @@ def test_the_app_knows_that_it_is_a_stream() -> None:
 
 
 def test_a_short_run_just_ends_with_its_result(
-    mined: fo.Dataset, stage: Any
+    mined: fo.Dataset, stage: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(live_run, "SHOW_AFTER", 60.0)
     stage("detect_objects")
     lines = _lines(mined)
     assert not _operated(lines, "set_progress")
