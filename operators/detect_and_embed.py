@@ -38,9 +38,22 @@ class DetectAndEmbed(StageOperator):
 
     def fill_form(self, form: Form, ctx: Any) -> None:
         """Asks for both models, and what is most often changed of them."""
-        form.text("detector", DETECTORS)
-        form.text("embedder", EMBEDDERS)
-        form.text("pretrained", WEIGHTS)
+        form.text(
+            "detector",
+            DETECTORS,
+            description="Weights file or name of an Ultralytics detector",
+        )
+        form.text(
+            "embedder",
+            EMBEDDERS,
+            description="Name that open_clip knows, or a local folder",
+        )
+        form.text(
+            "pretrained",
+            WEIGHTS,
+            description="Weights of the embedder, an open_clip tag or a file; "
+            "a local folder brings its own",
+        )
         form.text("field", mined_fields(ctx.dataset))
         form.text(
             "brain_key", vector_keys(ctx.dataset, _field(answers(ctx.params)))

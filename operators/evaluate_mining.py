@@ -59,7 +59,12 @@ class EvaluateMining(StageOperator):
                 "This dataset has no boxes to measure against; load it with "
                 "its annotations.",
             )
-        form.texts("strategies", sorted(registered()))
+        form.texts(
+            "strategies",
+            sorted(registered()),
+            description="Names; empty = random, oracle, our own, every score "
+            "that the objects have, and those that compare frames",
+        )
         form.numbers("budgets")
         form.texts("targets", _classes(ctx, given) if form.live else ())
         form.pick("field", mined_fields(ctx.dataset))
