@@ -232,7 +232,8 @@ def _keyframe(
     if tags:
         runs.tokens.append(token)
     group = ObjectId()
-    documents, best = [], 0
+    documents: list[dict[str, Any]] = []
+    best = 0
     for slice_, template in templates.items():
         document = {
             **template,

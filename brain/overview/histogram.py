@@ -99,6 +99,11 @@ class Grid:
             if of_axis[:, layer].any()
         }
 
+    def totals(self, at: int) -> np.ndarray:
+        """Returns the (bins,) int64 objects of each bin, all groups."""
+        found: np.ndarray = self.counts.sum(axis=(1 - at, 2))[:-1]
+        return found
+
     def beyond(self, *bins: int | None) -> int:
         """Counts the objects at or above a bin of each score.
 
@@ -115,7 +120,7 @@ class Grid:
 
     def scored(self, at: int) -> int:
         """Counts the objects that have a score at all."""
-        return int(self.counts.sum(axis=(1 - at, 2))[:-1].sum())
+        return int(self.totals(at).sum())
 
 
 def make_axis(name: str, values: np.ndarray, bins: int = BINS) -> Axis:

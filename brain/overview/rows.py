@@ -129,13 +129,12 @@ def some_objects(
 
 def _first_bin(grid: Grid, at: int, group: str | None, wanted: int) -> int:
     """The bin from which on there are enough objects, or the first."""
-    by_group = grid.histogram(at)
+    counts = grid.totals(at)
     if group:
-        counts = by_group.get(group)
-    else:
-        counts = sum(by_group.values()) if by_group else None
-    if counts is None:
-        return 0
+        of_group = grid.histogram(at).get(group)
+        if of_group is None:
+            return 0
+        counts = of_group
     axis: Axis = grid.axes[at]
     beyond = counts[::-1].cumsum()[::-1]
     enough = [b for b in range(axis.bins) if beyond[b] >= wanted]

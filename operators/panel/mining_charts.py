@@ -36,14 +36,14 @@ def histogram(grid: Grid, at: int, cut: float | None) -> Plot:
     axis = grid.axes[at]
     places = [axis.place(b) + axis.step / 2 for b in range(axis.bins)]
     by_group = grid.histogram(at)
-    total = sum(by_group.values()) if by_group else np.zeros(axis.bins)
+    total = grid.totals(at)
     ids = [links.objects(bin_conditions(axis, b)) for b in range(axis.bins)]
     shared = {"type": "bar", "x": places, "width": axis.step}
     hover = [
         f"{_range(axis, b)}: {many(int(total[b]), 'object')}"
         for b in range(axis.bins)
     ]
-    top = float(total.max()) * 1.6 if len(total) and total.any() else 1.0
+    top = max(float(total.max()), 1.0) * 1.6
     traces: Traces = [
         {
             **shared,

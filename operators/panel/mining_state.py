@@ -370,10 +370,10 @@ def _cut(grid: histogram.Grid, at: int, chosen: float | None) -> float:
     if chosen is not None:
         return axis.place(axis.nearest(chosen))
     wanted = max(grid.scored(at) * 0.01, 1)
-    histogram_ = sum(grid.histogram(at).values())
+    totals = grid.totals(at)
     beyond = 0
     for number in range(axis.bins - 1, 0, -1):
-        beyond += int(histogram_[number]) if grid.scored(at) else 0
+        beyond += int(totals[number])
         if beyond >= wanted:
             return axis.place(number)
     return axis.place(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from pathlib import Path
+from typing import Any
 
 import fiftyone as fo
 import pytest
@@ -23,10 +24,10 @@ from raremine.brain.overview.rows import (
 BOX = (0.25, 0.25, 0.5, 0.5)
 
 
-def _unusual(dataset: fo.Dataset, **options: object) -> list[ObjectRow]:
+def _unusual(dataset: fo.Dataset, **options: Any) -> list[ObjectRow]:
     field = read_field(dataset, "objects")
     grid = count_grid(dataset, field, ["outlier_score"])
-    return most_unusual(dataset, field, "outlier_score", grid, **options)  # type: ignore[arg-type]
+    return most_unusual(dataset, field, "outlier_score", grid, **options)
 
 
 def test_the_highest_scores_come_first(dataset: fo.Dataset) -> None:
