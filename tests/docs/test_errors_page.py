@@ -14,7 +14,15 @@ PAGE = "docs/errors.md"
 FOLDERS = ("brain/**/*.py", "operators/**/*.py", "bootstrap/*.py", "*.py")
 GAP = "…"
 
-QUOTED = re.findall(r"^(?:\||-) `(.+?)`(?= \||\. |$| )", read(PAGE), re.M)
+QUOTES = re.compile(r"^(?:\||-) `(.+?)`(?= \||\. |$| )", re.M)
+
+QUOTED = QUOTES.findall(read(PAGE)) + [
+    message
+    for path in sorted((ROOT / "docs" / "operators").glob("*.md"))
+    for message in QUOTES.findall(
+        path.read_text("utf-8").partition("## What can go wrong")[2]
+    )
+]
 
 
 @cache
