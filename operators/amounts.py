@@ -68,6 +68,24 @@ def amount_of(ctx: Any, field: str | None, whole: bool = False) -> Amount:
     )
 
 
+def finished_of(ctx: Any, path: str, whole: bool = False) -> int:
+    """Counts what an earlier run has finished of an operator's target.
+
+    Args:
+        ctx: FiftyOne's execution context
+        path: field of samples or objects that is set on what is finished
+        whole (False): in the whole dataset, whatever the target is
+    """
+    if ctx.dataset.get_field(path) is None:
+        return 0
+
+    def count() -> int:
+        samples = ctx.dataset if whole else target_collection(ctx)
+        return int(resolve(samples).images.count(path))
+
+    return kept(ctx, path, count, whole)
+
+
 def kept(
     ctx: Any, what: str, count: Callable[[], Counted], whole: bool = False
 ) -> Counted:

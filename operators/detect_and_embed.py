@@ -35,6 +35,7 @@ class DetectAndEmbed(StageOperator):
     icon = "image_search"
     parts = ("detect_objects", "embed_objects")
     positional = ("detector", "embedder", "pretrained")
+    finished_at = "{field}_status"
 
     def fill_form(self, form: Form, ctx: Any) -> None:
         """Asks for both models, and what is most often changed of them."""

@@ -25,6 +25,7 @@ class DetectObjects(StageOperator):
     )
     icon = "search"
     positional = ("model",)
+    finished_at = "{field}_status"
 
     def fill_form(self, form: Form, ctx: Any) -> None:
         """Asks for the detector and its thresholds."""

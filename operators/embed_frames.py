@@ -26,6 +26,7 @@ class EmbedFrames(StageOperator):
     icon = "blur_on"
     positional = ("model", "pretrained")
     counts = ""
+    finished_at = "frame_embedding_status"
 
     def fill_form(self, form: Form, ctx: Any) -> None:
         """Asks for the embedding model."""

@@ -25,6 +25,7 @@ class EmbedObjects(StageOperator):
     )
     icon = "scatter_plot"
     positional = ("model", "pretrained")
+    finished_at = "{field}.detections.embedding_status"
 
     def fill_form(self, form: Form, ctx: Any) -> None:
         """Asks for the objects and the embedding model."""

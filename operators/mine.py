@@ -7,9 +7,8 @@ from typing import Any
 
 import raremine.brain as rmb
 from raremine.brain.captions.candidates import count_candidates
-from raremine.brain.columns import resolve
 from raremine.brain.models.weights import is_local
-from raremine.operators.amounts import kept
+from raremine.operators.amounts import finished_of, kept
 from raremine.operators.checks import (
     check_captioner,
     check_detector,
@@ -178,14 +177,7 @@ class Mine(StageOperator):
 def _detected(ctx: Any, given: Mapping[str, Any]) -> int:
     """Counts the images that an earlier run has looked at."""
     status = f"{given.get('field') or 'objects'}_status"
-    if ctx.dataset.get_field(status) is None:
-        return 0
-    return kept(
-        ctx,
-        status,
-        lambda: int(resolve(ctx.dataset).images.count(status)),
-        whole=True,
-    )
+    return finished_of(ctx, status, whole=True)
 
 
 def _captioned(ctx: Any, given: Mapping[str, Any]) -> int:

@@ -16,7 +16,12 @@ from fiftyone.operators.executor import ExecutionError, ExecutionOptions
 import raremine.brain as rmb
 from raremine.brain import errors
 from raremine.brain.progress import listening
-from raremine.operators.amounts import Amount, amount_of, forget_amounts
+from raremine.operators.amounts import (
+    Amount,
+    amount_of,
+    finished_of,
+    forget_amounts,
+)
 from raremine.operators.app_process import asked_by_app, in_app
 from raremine.operators.cancellation import Cancellation, cancellation_of
 from raremine.operators.estimates import (
@@ -63,6 +68,8 @@ class StageOperator(foo.Operator):
             the collection
         counts: detections field that the notice counts objects of, where
             the form asks for none; "" = it counts no objects
+        finished_at: field that is set on what is finished, with ``{field}``
+            for the detections field; "" = a rerun does everything again
     """
 
     stage: ClassVar[str]
@@ -76,6 +83,7 @@ class StageOperator(foo.Operator):
     parts: ClassVar[tuple[str, ...]] = ()
     positional: ClassVar[tuple[str, ...]] = ()
     counts: ClassVar[str] = "objects"
+    finished_at: ClassVar[str] = ""
 
     @property
     def config(self) -> foo.OperatorConfig:
@@ -166,6 +174,10 @@ class StageOperator(foo.Operator):
             return None
         count = getattr(self.amount(ctx), rate.unit) or 0
         given = answers(ctx.params)
+        if self.finished_at and not given.get("overwrite"):
+            field = given.get("field") or self.counts
+            path = self.finished_at.format(field=field)
+            count = max(count - finished_of(ctx, path), 0)
         model = given.get("model") or given.get("detector")
         return estimate(
             ctx.dataset, self.stage, count, model if rate.weights else None

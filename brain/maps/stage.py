@@ -145,7 +145,6 @@ def lay_out(
         if recorded == layout and not overwrite:
             summary.count(objects=0, placed=0, skipped=len(rows))
             return summary.to_dict()
-        checkpoint(f"Laying out {len(rows):,} objects by {settings.method}")
         points = _points(vectors, settings)
         summary.count(objects=len(rows), placed=0, skipped=0)
     else:
@@ -180,6 +179,7 @@ def _points(vectors: np.ndarray, settings: Settings) -> np.ndarray:
         width = (settings.k or NEIGHBORS) - 1
     # the seed of the layout is none of the graph's, which others share
     graph = stored_graph(vectors, width, exact=exact)
+    checkpoint(f"Laying out {len(vectors):,} objects by {settings.method}")
     if settings.method == "tsne":
         return tsne_map(
             vectors, seed=seed, graph=graph, perplexity=settings.perplexity
