@@ -28,6 +28,13 @@ from raremine.operators.panel.mining_looks import (
 CUT = "#FF6D04"
 """Colour of a threshold."""
 
+_STRATEGY_COLORS = {
+    "default": GROUP_COLORS["target"],
+    "paper": GROUP_COLORS["rare"],
+    "random": TEXT,
+    "oracle": "#3FBF7F",
+}
+_OTHERS = (PLAIN, COLORS[4], COLORS[5], COLORS[6], COLORS[1])
 _FRONT_COLORS = ("#D62728", "#FF9F1C", "#F2C14E", "#3FBF7F")
 
 
@@ -132,9 +139,11 @@ def curves(evaluation: Evaluation) -> Plot:
     """Recall of the strategies against the budget."""
     names = [c.strategy for c in evaluation.curves]
     traces: Traces = []
-    for place, curve in enumerate(evaluation.curves):
+    others = [n for n in names if n not in _STRATEGY_COLORS]
+    for curve in evaluation.curves:
         name = curve.strategy
-        color = _strategy_color(name, place)
+        color = _STRATEGY_COLORS.get(name)
+        color = color or _OTHERS[others.index(name) % len(_OTHERS)]
         other = _compared_with(name, names)
         hover = (
             f"<b>{words(name)}</b>: %{{y:.0f}} % of the target frames with "
@@ -221,16 +230,6 @@ def _range(axis: Axis, bin_: int) -> str:
         return f"≥ {number(axis.place(bin_))}"
     end = number(axis.place(bin_ + 1))
     return f"< {end}" if bin_ == 0 else f"{number(axis.place(bin_))} – {end}"
-
-
-def _strategy_color(name: str, place: int) -> str:
-    known = {
-        "default": GROUP_COLORS["target"],
-        "paper": GROUP_COLORS["rare"],
-        "random": TEXT,
-        "oracle": "#3FBF7F",
-    }
-    return known.get(name, (PLAIN, COLORS[4], COLORS[5])[place % 3])
 
 
 def _compared_with(name: str, names: Sequence[str]) -> str:

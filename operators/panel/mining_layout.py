@@ -77,7 +77,11 @@ def lay_out_problem(
 
 
 def _property(root: types.Object) -> types.Property:
-    space = {"container": {"sx": {"padding": "0.75rem 1rem 2rem"}}}
+    space = {
+        "container": {"sx": {"padding": "0.75rem 1rem 2rem"}},
+        # as wide as the panel, whatever stands in it
+        "grid": {"sx": {"gridTemplateColumns": "minmax(0, 1fr)"}},
+    }
     return types.Property(
         root,
         view=types.GridView(

@@ -42,8 +42,8 @@ def histograms_card(
             page,
             f"scores_{letter}",
             f"Score: {words(axis.name)}",
-            f"{grid.scored(at):,} objects have it; higher is more unusual "
-            "or more certain. A click on a bar shows its objects.",
+            f"{grid.scored(at):,} objects have one. Move the threshold to see "
+            "how many lie beyond; a click on a bar shows its objects.",
         )
         add_choice(
             card,

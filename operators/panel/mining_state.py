@@ -273,7 +273,8 @@ class _Reader:
     def _table(self) -> None:
         scores, content = self._mined.scores, self._content
         choice = content.choice
-        if not scores:
+        # the detector's confidence alone tells nothing unusual
+        if not self._mined.has("outlier_score"):
             return
         chosen = choice.rank_by
         by = scores[0] if chosen not in scores else str(chosen)

@@ -23,12 +23,6 @@ _CELL = {
     "cursor": "pointer",
     "verticalAlign": "middle",
 }
-_HIDDEN_WHEN_NARROW = {
-    # the place in the table of "where": second to last, before the button
-    "@container (max-width: 660px)": {
-        "& > tr > *:nth-last-child(2)": {"display": "none"}
-    }
-}
 
 
 def table(
@@ -67,7 +61,12 @@ def table(
                 }
             },
             "tableBodyCell": {"sx": _CELL},
-            "tableBody": {"sx": _pictures(content.thumbnails, len(found))},
+            "tableBody": {
+                "sx": {
+                    **_pictures(content.thumbnails, len(found)),
+                    **_narrow(bool(second), has_front),
+                }
+            },
         },
     )
     view.add_column("crop", label="Crop")
@@ -132,7 +131,17 @@ def _widths(second: bool, front: bool) -> dict[str, Any]:
         f"& > tr > th:nth-of-type({at})": {"width": width}
         for at, width in enumerate(widths, 1)
     }
-    return {**looks, **_HIDDEN_WHEN_NARROW}
+    return {**looks, **_narrow(second, front)}
+
+
+def _narrow(second: bool, front: bool) -> dict[str, Any]:
+    """Hides what a narrow panel has no room for: the reason needs it."""
+    hidden = ["& > tr > *:nth-last-of-type(2)"]
+    hidden += [
+        f"& > tr > *:nth-of-type({4 + n})" for n in range(second + front)
+    ]
+    looks = {place: {"display": "none"} for place in hidden}
+    return {"@container (max-width: 660px)": looks}
 
 
 def _pictures(thumbnails: list[str], rows: int) -> dict[str, Any]:
@@ -146,7 +155,6 @@ def _pictures(thumbnails: list[str], rows: int) -> dict[str, Any]:
             "fontSize": "0.65rem",
             "textAlign": "center",
         },
-        **_HIDDEN_WHEN_NARROW,
     }
     for at, picture in enumerate(thumbnails[:rows], 1):
         if picture:
