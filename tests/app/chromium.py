@@ -14,6 +14,25 @@ _ARGUMENTS = (
 )
 
 
+class FormsInWork:
+    """Counts a page's questions to the server what a form looks like now.
+
+    Args:
+        page: Playwright's page
+    """
+
+    def __init__(self, page: Any) -> None:
+        self.asked = 0
+        self.answered = 0
+        page.on("request", lambda request: self._count(request, "asked"))
+        for event in ("requestfinished", "requestfailed"):
+            page.on(event, lambda request: self._count(request, "answered"))
+
+    def _count(self, request: Any, name: str) -> None:
+        if "/operators/resolve-type" in request.url:
+            setattr(self, name, getattr(self, name) + 1)
+
+
 def launch(playwright: Any, path: str) -> Any:
     """Starts a browser.
 
@@ -49,6 +68,7 @@ def fresh_page(browser: Any, app: str, size: tuple[int, int] = SIZE) -> Any:
     )
     page = context.new_page()
     page.set_default_timeout(60_000)
+    page.forms = FormsInWork(page)
     # the view lives in the server, not in the browser
     page.request.post(
         f"{app}/graphql",

@@ -90,12 +90,31 @@ def fill(form: Any, label: str, text: str) -> None:
     if box.get_attribute("role") == "combobox":
         # what was typed counts when it is confirmed
         box.press("Enter")
+    settle(form.page)
 
 
 def choose(page: Any, form: Any, label: str, answer: str) -> None:
     """Picks an answer from a list."""
     question(form, label).get_by_role("combobox").click()
     page.get_by_role("option", name=answer, exact=True).click()
+    settle(page)
+
+
+def settle(page: Any) -> None:
+    """Waits until the form is what the server makes of all answers.
+
+    A form asks for itself half a second after each answer. Of two such
+    questions at once the first may be answered last, and FiftyOne then shows
+    an outdated form; nobody types as fast as a test.
+    """
+    quiet = 0
+    for _ in range(600):
+        page.wait_for_timeout(100)
+        busy = page.forms.asked > page.forms.answered
+        quiet = 0 if busy else quiet + 1
+        if quiet == 8:
+            return
+    raise AssertionError("The form did not settle within a minute.")
 
 
 def button(form: Any, name: str) -> Any:
