@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
+import fiftyone.operators.types as types
 from fiftyone.operators.executor import ExecutionOptions
 
 import raremine.brain as rmb
+from raremine.brain.columns import all_slices
 from raremine.operators.checks import (
     check_file,
     check_folder_to_write,
@@ -18,6 +20,8 @@ from raremine.operators.checks import (
 from raremine.operators.dataroot import Contents, find_versions, look_into
 from raremine.operators.estimates import Estimate, advice, estimate
 from raremine.operators.forms import Form, answers
+from raremine.operators.next_steps import steps_after
+from raremine.operators.results import show
 from raremine.operators.stage_operator import StageOperator
 
 VERSIONS = ("v1.0-mini", "v1.0-trainval", "v1.0-test")
@@ -99,10 +103,18 @@ class LoadNuscenes(StageOperator):
         if not ctx.delegated:
             ctx.ops.open_dataset(dataset.name)
         return {
+            "stage": self.stage,
             "dataset": dataset.name,
             "frames": len(dataset),
             "slices": dataset.group_slices,
+            "failures": _failures(dataset),
         }
+
+    def _output(self, ctx: Any, results: Mapping[str, Any]) -> types.Property:
+        name = results.get("dataset")
+        loaded = fo.load_dataset(name) if name else None
+        steps = steps_after(self.stage, loaded, results, "objects")
+        return show(results, steps, f"{self.label}: done")
 
     def __call__(
         self, *values: Any, delegate: bool = False, **arguments: Any
@@ -122,6 +134,14 @@ class LoadNuscenes(StageOperator):
             RaremineError: if the name is taken
         """
         return self._call({}, values, arguments, delegate)
+
+
+def _failures(dataset: fo.Dataset) -> int:
+    """Counts the files that were missing or could not be read."""
+    if dataset.get_field("load_status") is None:
+        return 0
+    statuses = all_slices(dataset).count_values("load_status")
+    return sum(n for status, n in statuses.items() if status != "ok")
 
 
 def _tell(form: Form, given: Mapping[str, Any], inside: Contents) -> None:

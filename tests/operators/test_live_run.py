@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import fiftyone as fo
@@ -27,7 +27,7 @@ def in_app(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_run, "ALIVE_EVERY", 0.1)
 
 
-def _started(mined: fo.Dataset) -> tuple[Iterator[Any], ExecutionContext]:
+def _started(mined: fo.Dataset) -> tuple[Generator[Any, None, None], ExecutionContext]:
     ctx = ExecutionContext(
         dict(dataset_name=mined.name, params={}, operator_uri=URI),
         executor=Executor(),
@@ -77,7 +77,7 @@ def test_a_long_run_shows_how_far_it_is_and_then_its_result_there(
 
     stage("detect_objects", work)
     lines = _lines(mined)
-    shown = [p.get("label") for p in _operated(lines, "set_progress")]
+    shown = [p["label"] for p in _operated(lines, "set_progress")]
     assert shown[-1].startswith("Detecting objects")
     (output,) = _operated(lines, "show_output")
     assert output["results"]["objects"] == 2

@@ -326,9 +326,11 @@ def test_load_opens_the_new_dataset(dataset: fo.Dataset, stage: Any) -> None:
     result = foo.execute_operator(_uri("load_nuscenes"), params=params)
     assert double.arguments == {**params, "progress": None}
     assert result.result == {
+        "stage": "load_nuscenes",
         "dataset": dataset.name,
         "frames": 3,
         "slices": dataset.group_slices,
+        "failures": 0,
     }
     requests = result.executor.to_json()["requests"]
     opened = [r for r in requests if "open_dataset" in r["operator_uri"]]
