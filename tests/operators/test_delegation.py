@@ -13,9 +13,10 @@ import pytest
 from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionRunState
 
+import raremine.brain as rmb
 from raremine.brain.errors import ModelError
 from raremine.brain.progress import Progress, checkpoint
-from raremine.operators import cancellation
+from raremine.operators import OPERATORS, cancellation
 
 URI = "@raremine/raremine/detect_objects"
 
@@ -183,3 +184,89 @@ def test_loaders_report_without_a_label(
     stage("detect_objects", work)
     operation = _run(service, mined)
     assert operation.run_state == ExecutionRunState.COMPLETED
+
+
+CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
+    "detect_objects": (("yolov8n.pt",), {"conf": 0.3}),
+    "embed_objects": (("ViT-B-16", "openai"), {}),
+    "embed_frames": (("ViT-B-16",), {}),
+    "detect_and_embed": (("yolov8n.pt", "ViT-B-16"), {"conf": 0.3}),
+    "search_objects": (("a truck",), {"k": 3}),
+    "score_outliers": ((), {"methods": ["knn"]}),
+    "fit_outliers": (("/tmp/usual.npz",), {"share": 0.1}),
+    "map_objects": ((), {"method": "pca"}),
+    "caption_objects": (("a/b",), {"candidates": "all"}),
+    "match_concepts": (("paper",), {}),
+    "correct_objects": (("truck",), {"labels": ["1" * 24]}),
+    "score_novelty": ((), {"ngrams": 1}),
+    "rank_pareto": ((["knn"],), {}),
+    "select_frames": ((), {"name": "s", "random_share": 0.1}),
+    "compare_selections": (("a", "b"), {}),
+    "delete_selection": (("a",), {}),
+    "export_selection": (("a", "tokens", "/tmp/out"), {}),
+    "evaluate_mining": ((["random"], [0.1]), {}),
+    "mine": (("paper",), {"captions": False}),
+}
+
+
+def test_every_operator_on_a_dataset_is_among_the_calls() -> None:
+    assert {o.stage for o in OPERATORS if o.needs_dataset} == set(CALLS)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_operator_is_called_and_delegated_from_python(
+    service: Any,
+    mined: fo.Dataset,
+    stage: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    monkeypatch.setattr(
+        fo.Dataset,
+        "list_brain_runs",
+        lambda self, type=None, **_: (
+            ["objects_clip"] if type == "similarity" else []
+        ),
+    )
+    monkeypatch.setattr(rmb, "list_selections", lambda _: ["a", "b"])
+    seen: list[Any] = []
+
+    def look(samples: Any, *values: Any, **_: Any) -> Any:
+        seen.append(samples._root_dataset.name)
+        raise ModelError("It was called.")
+
+    stage(name, look)
+    values, arguments = CALLS[name]
+    operator = foo.get_operator(f"@raremine/raremine/{name}")
+    with pytest.raises(ModelError, match="It was called"):
+        operator(mined, *values, **arguments)
+    queued = operator(mined, *values, delegate=True, **arguments)
+    assert queued.delegated
+    assert seen == [mined.name]
+    service.execute_queued_operations(dataset_name=mined.name)
+    assert seen == [mined.name] * 2
+    (operation,) = service.list_operations(dataset_name=mined.name)
+    assert operation.result.error.strip().endswith("It was called.")
+
+
+def test_what_the_app_schedules_from_folded_sections_arrives_flat(
+    service: Any,
+    mined: fo.Dataset,
+    stage: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    double = stage("detect_objects")
+    with monkeypatch.context() as app:
+        app.setenv("FIFTYONE_SERVER", "1")
+        params = {
+            "conf": 0.4,
+            "section_detector_options": {"iou": 0.6},
+            "section_speed_and_memory": {"batch_size": 4, "device": None},
+        }
+        foo.execute_operator(
+            URI, dict(dataset=mined), params=params, request_delegation=True
+        )
+    service.execute_queued_operations(dataset_name=mined.name)
+    given = dict(double.arguments)
+    del given["progress"]
+    assert given == {"conf": 0.4, "iou": 0.6, "batch_size": 4}

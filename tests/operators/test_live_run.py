@@ -27,7 +27,10 @@ def in_app(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_run, "ALIVE_EVERY", 0.1)
 
 
-def _started(mined: fo.Dataset) -> tuple[Generator[Any, None, None], ExecutionContext]:
+Messages = Generator[Any, None, None]
+
+
+def _started(mined: fo.Dataset) -> tuple[Messages, ExecutionContext]:
     ctx = ExecutionContext(
         dict(dataset_name=mined.name, params={}, operator_uri=URI),
         executor=Executor(),
