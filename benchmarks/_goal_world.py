@@ -45,7 +45,7 @@ def mined_world(seed: int, scenes: int, keyframes: int) -> dict[str, Any]:
             overwrite=True,
             media_dir=own / "clouds",
         )
-        settings = {
+        settings: dict[str, Any] = {
             "detector": models.detector,
             "embedder": {"model": models.embedder, "index_dir": str(own)},
             "captioner": models.captioner,
