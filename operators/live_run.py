@@ -85,7 +85,7 @@ def run_live(
     )
     thread.start()
     start = sent = time.monotonic()
-    latest: Mapping[str, Any] = {"label": "Working"}
+    latest: Mapping[str, Any] = {"label": "Starting"}
     shown = False
     try:
         while True:
