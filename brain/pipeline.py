@@ -92,6 +92,7 @@ def run_pipeline(
     load_vocabulary(concepts["vocabulary"]).groups(targets)
     resolve(dataset, field)
 
+    checkpoint("Loading the models")
     detect_with, detect_options = _detector(detector, settings["detect"])
     embed_with, embed_options = _embedder(embedder, settings["embed"])
     caption_with, caption_options = _captioner(captioner, settings["caption"])
