@@ -89,7 +89,11 @@ class Mining(foo.Panel):
             CACHE.forget(ctx.dataset._root_dataset)
 
     def on_done(self, ctx: Any) -> None:
-        """Reads again after an operator that was started here."""
+        """Reads again after an operator that was started here.
+
+        If that selected frames, the new selection is what one wants to see.
+        """
+        self._choose(ctx, self._chosen(ctx).changed(selection=None))
 
     def on_field(self, ctx: Any) -> bool:
         """Shows another mined field."""

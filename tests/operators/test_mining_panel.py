@@ -248,6 +248,16 @@ def test_the_selection_tells_its_shortage(full: fo.Dataset) -> None:
     assert "4 keyframes" in texts
 
 
+def test_a_selection_made_from_here_is_shown(full: fo.Dataset) -> None:
+    panel = Panel(full).send("on_load")
+    assert panel.state["choice"]["selection"] == SELECTED
+    add_selection(full, "newer")
+    panel.send("on_cut_a", value=0.5)
+    assert panel.state["choice"]["selection"] == SELECTED
+    panel.send("on_done")
+    assert panel.state["choice"]["selection"] == "newer"
+
+
 def test_nothing_mined_yet_offers_the_first_step(dataset: fo.Dataset) -> None:
     panel = Panel(dataset).send("on_load")
     assert "no detected objects yet" in _texts(panel)
