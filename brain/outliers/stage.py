@@ -50,6 +50,7 @@ from raremine.brain.progress import checkpoint
 from raremine.brain.runs import (
     check_key,
     fingerprint,
+    load_results,
     mark_unfinished,
     record_run,
     run_params,
@@ -126,11 +127,14 @@ def score(
         digest = hashlib.sha256(Path(model).read_bytes()).hexdigest()
         params["model"] = digest[:16]
     if not overwrite and run_params(dataset, brain_key) == params:
+        found = load_results(dataset, brain_key)
         summary.count(
             objects=0,
             skipped=len(table),
+            outliers=found["outliers"],
             without_vector=without_vector,
             unscored=unscored,
+            **{f"by_{name}": found["flagged"][name] for name in methods},
         )
         return summary.to_dict()
 

@@ -138,9 +138,12 @@ def test_a_second_run_scores_nothing_and_a_change_scores_again(
     monkeypatch.setitem(
         stage.SCORERS, "knn", lambda *a: calls.append(1) or original(*a)
     )
-    rmb.score_outliers(dataset)
+    first = rmb.score_outliers(dataset)
     again = rmb.score_outliers(dataset)
     assert (len(calls), again["objects"], again["skipped"]) == (1, 0, 19)
+    # what stands there is told again
+    for name in ("outliers", "by_knn"):
+        assert again[name] == first[name] > 0
     rmb.score_outliers(dataset, k=3)
     rmb.score_outliers(dataset, k=3, overwrite=True)
     assert len(calls) == 3
