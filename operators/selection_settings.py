@@ -13,7 +13,7 @@ import fiftyone.operators.types as types
 
 import raremine.brain as rmb
 from raremine.brain.errors import RaremineError
-from raremine.brain.selection.recipe import load_recipe
+from raremine.brain.selection.recipe import BALANCE, load_recipe
 from raremine.brain.selection.stage import select_frames
 from raremine.brain.strategies import registered
 from raremine.operators.choices import (
@@ -121,9 +121,10 @@ def _ask_for_limits(form: Form, params: Mapping[str, Any], ctx: Any) -> None:
     form.decimal("max_similarity", 0.0, 1.0, **_help(texts, LIMITS[2]))
     form.choice(
         "balance",
-        ("round_robin", "rank"),
+        BALANCE,
         description="Take target and rare frames in turns of their concepts, "
-        "or by score alone",
+        "by score alone, or by score where what a scene has shown already "
+        "counts less",
     )
     form.choice(
         "top_up",

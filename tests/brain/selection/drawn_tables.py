@@ -74,12 +74,15 @@ _quotas = st.dictionaries(
 )
 
 
-def _component(most: int) -> st.SearchStrategy:
+BALANCES = ["round_robin", "rank", "scenes"]
+
+
+def _component(most: int, balances: list[str]) -> st.SearchStrategy:
     return _percent(most) | st.fixed_dictionaries(
         {"share": st.integers(15, max(most, 16)).map(lambda p: p / 100)},
         optional={
             "quotas": _quotas,
-            "balance": st.sampled_from(["round_robin", "rank"]),
+            "balance": st.sampled_from(balances),
         },
     )
 
@@ -91,7 +94,7 @@ limits = st.fixed_dictionaries(
         # frames are half a second apart
         "min_gap_seconds": st.sampled_from([0.1, 0.5, 0.6, 1.0, 2.5]),
         "max_similarity": st.sampled_from([0.5, 0.9, 0.97]),
-        "balance": st.sampled_from(["round_robin", "rank"]),
+        "balance": st.sampled_from(BALANCES),
     },
 )
 
@@ -100,8 +103,8 @@ recipes = st.builds(
     st.fixed_dictionaries(
         {
             "random": _percent(30),
-            "target": _component(25),
-            "novelty": _component(20),
+            "target": _component(25, BALANCES),
+            "novelty": _component(20, BALANCES[:2]),
         },
         optional={
             "rare": _percent(10),
