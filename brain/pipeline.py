@@ -38,7 +38,7 @@ from raremine.brain.progress import (
 )
 from raremine.brain.selection.views import save_mining_views
 
-DEFAULT_RECIPE = {"random": 0.1, "target": 0.1, "balance": "rank"}
+DEFAULT_SHARES = {"random": 0.1, "target": 0.1}
 
 DEFAULT_EMBEDDER = {"model": "ViT-B-32", "pretrained": "laion2b_s34b_b79k"}
 
@@ -206,7 +206,7 @@ def run_pipeline(
         "select",
         lambda: rmb.select_frames(
             dataset,
-            recipe or DEFAULT_RECIPE,
+            recipe or {**DEFAULT_SHARES, **settings["select"]},
             name=name or selection_name(field),
             seed=seed,
             field=field,
