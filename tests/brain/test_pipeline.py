@@ -257,6 +257,23 @@ def test_another_field_is_mined_beside_the_first(tmp_path: Path) -> None:
     assert sum(flag for _, flag in kept) == 2 + 2
 
 
+@pytest.mark.parametrize(
+    ("preset", "balance", "pooled"),
+    [("default", "scenes", True), ("paper", "rank", False)],
+)
+def test_a_preset_without_a_recipe_has_its_own(
+    tmp_path: Path, preset: str, balance: str, pooled: bool
+) -> None:
+    dataset = world(tmp_path / "images", NAMES)
+    out = mine(dataset, preset, **models(), recipe=None, evaluate=False)
+    recipe = rmb.load_selection(dataset, out["selection"]["name"]).recipe
+    assert recipe["balance"] == balance
+    assert (recipe["random"], recipe["target"]) == (0.1, 0.1)
+    evidence = read_objects(dataset, names=["target_evidence"])
+    known = [v == v for v in evidence["target_evidence"].tolist()]
+    assert all(known) if pooled else not any(known)
+
+
 def test_captions_see_the_candidates_only(tmp_path: Path) -> None:
     dataset = world(tmp_path, NAMES)
     used = models()
