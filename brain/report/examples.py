@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from raremine.brain.columns import Scope
+from raremine.brain.crop_pictures import crop_pictures
 from raremine.brain.frames import object_evidence
 from raremine.brain.objects import ObjectTable
 from raremine.brain.ranking import class_frequency, round_robin
-from raremine.brain.stream.crops import cut_crop
-from raremine.brain.stream.images import decode_ahead
-
-PADDING = 0.15
-"""Margin around an example's box: a little of the street helps to see it."""
 
 LONGEST_SIDE = 200
 """Pixels of an example: 48 of them stay far below a megabyte."""
@@ -194,39 +187,21 @@ def cut_crops(
     Returns:
         row → data URI of its crop, "" where there is none
     """
-    of_sample: dict[str, list[int]] = {}
-    for row in rows.tolist():
-        of_sample.setdefault(str(objects.sample_id[row]), []).append(row)
-    if not of_sample:
+    samples = {str(objects.sample_id[row]) for row in rows.tolist()}
+    if not samples:
         return {}
-    view = scope.images.select(list(of_sample))
-    paths = list(zip(*view.values(["id", "filepath"]), strict=True))
+    view = scope.images.select(sorted(samples))
+    paths = dict(zip(*view.values(["id", "filepath"]), strict=True))
+    shown = [r for r in rows.tolist() if str(objects.sample_id[r]) in paths]
+    pictures = crop_pictures(
+        [
+            (paths[str(objects.sample_id[row])], objects["bounding_box"][row])
+            for row in shown
+        ],
+        LONGEST_SIDE,
+    )
     out = dict.fromkeys(rows.tolist(), "")
-    for decoded in decode_ahead(paths, lambda item: str(item[1])):
-        if decoded.image is None:
-            continue
-        for row in of_sample[str(decoded.item[0])]:
-            box: Sequence[float] = objects["bounding_box"][row]
-            crop = cut_crop(decoded.image, box, PADDING)
-            if crop is not None:
-                out[row] = jpeg_uri(crop)
-    return out
-
-
-def jpeg_uri(crop: np.ndarray) -> str:
-    """Returns a crop as a JPEG data URI, scaled down if it is large.
-
-    Args:
-        crop: (h, w, 3) uint8 RGB
-    """
-    from PIL import Image
-
-    image = Image.fromarray(crop)
-    image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    stream = io.BytesIO()
-    image.save(stream, "JPEG", quality=85)
-    encoded = base64.b64encode(stream.getvalue()).decode()
-    return f"data:image/jpeg;base64,{encoded}"
+    return {**out, **dict(zip(shown, pictures, strict=True))}
 
 
 def _example(

@@ -8,11 +8,11 @@ from base64 import b64decode
 import numpy as np
 from PIL import Image
 
+from raremine.brain.crop_pictures import jpeg_uri
 from raremine.brain.objects import ObjectTable, object_array
 from raremine.brain.report.examples import (
     LONGEST_SIDE,
     fair_choice,
-    jpeg_uri,
     own_concepts,
     without_repeats,
 )
@@ -63,7 +63,7 @@ def test_no_candidates_no_examples() -> None:
 
 def test_crops_are_small_and_keep_their_shape() -> None:
     crop = np.full((1000, 500, 3), (10, 200, 30), np.uint8)
-    head, _, data = jpeg_uri(crop).partition(",")
+    head, _, data = jpeg_uri(crop, LONGEST_SIDE).partition(",")
     assert head == "data:image/jpeg;base64"
     image = Image.open(io.BytesIO(b64decode(data)))
     assert image.size == (LONGEST_SIDE // 2, LONGEST_SIDE)
