@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,7 @@ import numpy as np
 from benchmarks._measure import tell
 from benchmarks._quality_truth import shown
 from benchmarks._quality_worlds import world_config
+from benchmarks._rendered_world import rendered_world
 
 NOTHING = "(nothing annotated)"
 
@@ -52,44 +51,21 @@ def true_group(concept: str) -> str:
 
 def count(seed: int, scenes: int, keyframes: int) -> dict[str, Any]:
     """Returns [truth, decided, number] rows of concepts and of groups."""
-    import fiftyone as fo
-
     import raremine.brain as rmb
-    from demo.mining import world_version
-    from demo.weights_folder import find_models
-    from demo.world import write_world
     from raremine.brain.columns import read_objects
     from raremine.brain.nuscenes.fields import GROUND_TRUTH
 
-    models = find_models()
-    with tempfile.TemporaryDirectory() as temporary:
-        own = Path(temporary)
-        root = write_world(
-            own / "world", world_config(seed, scenes, keyframes), workers=2
+    config = world_config(seed, scenes, keyframes)
+    name = f"raremine-bench-concepts-{seed}"
+    with rendered_world(config, name) as (dataset, models):
+        rmb.mine(dataset, **models)
+        table = read_objects(
+            dataset,
+            names=["bounding_box", "concept", "group", "caption_status"],
         )
-        dataset: Any = rmb.load_nuscenes(
-            root,
-            world_version(),
-            f"raremine-bench-concepts-{seed}",
-            overwrite=True,
-            media_dir=own / "clouds",
+        boxes = read_objects(
+            dataset, GROUND_TRUTH, ["label", "category", "bounding_box"]
         )
-        try:
-            rmb.mine(
-                dataset,
-                detector=models.detector,
-                embedder={"model": models.embedder, "index_dir": str(own)},
-                captioner=models.captioner,
-            )
-            table = read_objects(
-                dataset,
-                names=["bounding_box", "concept", "group", "caption_status"],
-            )
-            boxes = read_objects(
-                dataset, GROUND_TRUTH, ["label", "category", "bounding_box"]
-            )
-        finally:
-            fo.delete_dataset(dataset.name)
     found = shown(
         table.sample_id,
         table["bounding_box"],

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmarks._measure import tell
 from benchmarks._quality_worlds import world_config
+from benchmarks._rendered_world import rendered_world
 
 if TYPE_CHECKING:
     from raremine.brain.evaluation.ground_truth import FrameTruth
@@ -25,38 +24,16 @@ PAPER_FIELD = "objects_paper"
 
 def mined_world(seed: int, scenes: int, keyframes: int) -> dict[str, Any]:
     """Renders a world, mines it twice and measures."""
-    import fiftyone as fo
-
     import raremine.brain as rmb
-    from demo.mining import world_version
-    from demo.weights_folder import find_models
-    from demo.world import write_world
 
-    models = find_models()
-    with tempfile.TemporaryDirectory() as temporary:
-        own = Path(temporary)
-        root = write_world(
-            own / "world", world_config(seed, scenes, keyframes), workers=2
+    config = world_config(seed, scenes, keyframes)
+    name = f"raremine-bench-goal-{seed}"
+    with rendered_world(config, name) as (dataset, models):
+        rmb.mine(dataset, "default", **models, evaluate=False)
+        rmb.mine(
+            dataset, "paper", field=PAPER_FIELD, **models, evaluate=False
         )
-        dataset: Any = rmb.load_nuscenes(
-            root,
-            world_version(),
-            f"raremine-bench-goal-{seed}",
-            overwrite=True,
-            media_dir=own / "clouds",
-        )
-        settings: dict[str, Any] = {
-            "detector": models.detector,
-            "embedder": {"model": models.embedder, "index_dir": str(own)},
-            "captioner": models.captioner,
-            "evaluate": False,
-        }
-        try:
-            rmb.mine(dataset, "default", **settings)
-            rmb.mine(dataset, "paper", field=PAPER_FIELD, **settings)
-            return measured(dataset)
-        finally:
-            fo.delete_dataset(dataset.name)
+        return measured(dataset)
 
 
 def measured(dataset: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks._measure import tell
 from benchmarks._quality_worlds import world_config
+from benchmarks._rendered_world import rendered_world
 
 SPLITS: Mapping[str, Mapping[str, Any]] = {
     "full data": {"random": 1.0},
@@ -25,6 +26,7 @@ FILL = {"top_up": "random"}
 """Every contestant but the first trains on the same number of frames."""
 
 HELD_OUT = "held_out"
+NAME = "raremine-bench-split"
 
 
 def export(
@@ -47,61 +49,39 @@ def export(
         ``splits``: rows with split, seed, ``images`` folder, frames and
         boxes of each class; ``held_out``: likewise one row; ``names``
     """
+    from dataclasses import replace
+
     import fiftyone as fo
 
     import raremine.brain as rmb
-    from demo.weights_folder import find_models
 
-    models = find_models()
-    made: list[Any] = []
-    try:
-        if isinstance(pool, str):
-            dataset = fo.load_dataset(pool)
-        else:
-            dataset = _load(folder, "pool", pool, 1.0)
-            made.append(dataset)
-            rmb.mine(
-                dataset,
-                detector=models.detector,
-                embedder={"model": models.embedder, "index_dir": str(folder)},
-                captioner=models.captioner,
-            )
-            rmb.embed_frames(
-                dataset, models.embedder, index_dir=str(folder)
-            )
-        rows = [
-            _write(dataset, folder, name, recipe, seed)
+    def split(dataset: Any, media: str) -> list[dict[str, Any]]:
+        return [
+            _write(dataset, folder, name, recipe, seed, media)
             for name, recipe in SPLITS.items()
             for seed in range(seeds)
         ]
-        if isinstance(held_out, str):
-            other = fo.load_dataset(held_out)
-        else:
-            other = _load(folder, HELD_OUT, held_out, 0.0)
-            made.append(other)
-        measured = _write(other, folder, HELD_OUT, {"random": 1.0}, 0)
-    finally:
-        for dataset in made:
-            fo.delete_dataset(dataset.name)
+
+    def whole(dataset: Any, media: str) -> dict[str, Any]:
+        return _write(dataset, folder, HELD_OUT, {"random": 1.0}, 0, media)
+
+    # a rendered world does not stay, so its images are copied
+
+    if isinstance(pool, str):
+        rows = split(fo.load_dataset(pool), "symlink")
+    else:
+        config = world_config(*pool)
+        with rendered_world(config, f"{NAME}-pool") as (dataset, models):
+            rmb.mine(dataset, **models, evaluate=False)
+            rmb.embed_frames(dataset, **models["embedder"])
+            rows = split(dataset, "copy")
+    if isinstance(held_out, str):
+        measured = whole(fo.load_dataset(held_out), "symlink")
+    else:
+        config = replace(world_config(*held_out), rarity=0.0)
+        with rendered_world(config, f"{NAME}-{HELD_OUT}") as (dataset, _):
+            measured = whole(dataset, "copy")
     return {"splits": rows, HELD_OUT: measured}
-
-
-def _load(folder: Path, name: str, size: list[int], rarity: float) -> Any:
-    from dataclasses import replace
-
-    import raremine.brain as rmb
-    from demo.mining import world_version
-    from demo.world import write_world
-
-    config = replace(world_config(*size), rarity=rarity)
-    root = write_world(folder / f"{name}-world", config, workers=2)
-    return rmb.load_nuscenes(
-        root,
-        world_version(),
-        f"raremine-bench-split-{name}",
-        overwrite=True,
-        media_dir=folder / f"{name}-clouds",
-    )
 
 
 def _write(
@@ -110,6 +90,7 @@ def _write(
     name: str,
     recipe: Mapping[str, Any],
     seed: int,
+    media: str,
 ) -> dict[str, Any]:
     """Selects, exports and counts what is in it."""
     import yaml
@@ -122,7 +103,12 @@ def _write(
     )
     path = Path(
         rmb.export_selection(
-            dataset, selection, "yolo", folder / "splits", evaluation=False
+            dataset,
+            selection,
+            "yolo",
+            folder / "splits",
+            evaluation=False,
+            media=media,
         )
     )
     names = yaml.safe_load(path.read_text(encoding="utf-8"))["names"]
