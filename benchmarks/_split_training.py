@@ -18,19 +18,7 @@ from benchmarks._measure import tell
 BATCH = 16
 HELD_OUT = "held_out"
 
-RECIPE = {
-    "optimizer": "AdamW",
-    "lr0": 1e-3,
-    "lrf": 0.02,
-    "cos_lr": True,
-    "warmup_epochs": 0.5,
-    "weight_decay": 0.01,
-    "mosaic": 0.0,
-    "scale": 0.25,
-    "translate": 0.1,
-    "erasing": 0.0,
-}
-"""As the demo detector itself was trained; the same for every contestant."""
+LEARNING_RATE = 1e-3
 
 
 def train(
@@ -71,7 +59,7 @@ def train(
     from ultralytics import YOLO
     from ultralytics.utils import SETTINGS
 
-    from demo.train_detector import _half_forward
+    from demo.train_detector import TRAINING, half_forward
 
     torch.set_num_threads(1)
     SETTINGS.update({"sync": False})
@@ -98,7 +86,7 @@ def train(
     epochs = max(round(pictures / count), 1)
     model = YOLO(start, task="detect")
     if device == "cpu":
-        model.add_callback("on_train_start", _half_forward)
+        model.add_callback("on_train_start", half_forward)
     model.train(
         data=str(data),
         epochs=epochs,
@@ -117,7 +105,8 @@ def train(
         workers=0 if device == "cpu" else 8,
         cache="ram",
         verbose=False,
-        **RECIPE,
+        lr0=LEARNING_RATE,
+        **TRAINING,
     )
     trained: Any = YOLO(work / "run" / "weights" / "last.pt")
     found = trained.val(

@@ -55,6 +55,19 @@ MODEL = {
 }
 """What differs from Ultralytics' own yolov8.yaml: a narrower scale."""
 
+TRAINING = {
+    "optimizer": "AdamW",
+    "lrf": 0.02,
+    "cos_lr": True,
+    "warmup_epochs": 0.5,
+    "weight_decay": 0.01,
+    "mosaic": 0.0,
+    "scale": 0.25,
+    "translate": 0.1,
+    "erasing": 0.0,
+}
+"""How small detectors learn rendered worlds, as Ultralytics names it."""
+
 
 def coco_label(thing: SceneObject) -> str | None:
     """Returns the label a COCO annotator might have given, or None.
@@ -229,24 +242,16 @@ def train_detector(
         "imgsz": TILE,
         "batch": batch,
         "nbs": batch,
-        "optimizer": "AdamW",
         "lr0": 1e-3 if resume else 2e-3,
-        "lrf": 0.02,
-        "cos_lr": True,
-        "warmup_epochs": 0.5,
-        "weight_decay": 0.01,
-        "mosaic": 0.0,
-        "scale": 0.25,
-        "translate": 0.1,
+        **TRAINING,
         "hsv_h": 0.01,
         "hsv_s": 0.4,
         "hsv_v": 0.3,
-        "erasing": 0.0,
     }
     model = YOLO(str(model_file), task="detect")
     if resume:
         model.load(str(out / "detector.pt"))
-    model.add_callback("on_train_start", _half_forward)
+    model.add_callback("on_train_start", half_forward)
     model.add_callback("on_model_save", _export_last(out))
     model.train(
         data=str(data),
@@ -277,7 +282,7 @@ def train_detector(
     }
 
 
-def _half_forward(trainer: Any) -> None:
+def half_forward(trainer: Any) -> None:
     """Runs the network, not the loss, in bfloat16 where that is faster.
 
     Ultralytics' own mixed precision is for GPUs only.
