@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from raremine.brain.columns import resolve
 from raremine.brain.errors import RaremineError
 from raremine.brain.id_set import label_ids
-from raremine.brain.models.loading import (
-    detector_factory,
-    embedder_factory,
-)
 from raremine.brain.models.protocols import Detector, Embedder
 from raremine.brain.progress import Progress, ProgressArgument
 from raremine.brain.stream.crops import SMALLEST_SIDE, CropRule
@@ -22,7 +19,6 @@ from raremine.brain.stream.detected_field import (
     prepare_detection,
 )
 from raremine.brain.stream.engine import Engine
-from raremine.brain.stream.engines import choose_engine
 from raremine.brain.stream.filled_index import prepare_index
 from raremine.brain.stream.results import ResultStore
 from raremine.brain.stream.running import Running, stream_into
@@ -48,53 +44,41 @@ EMBEDDER_OPTIONS = ("precision", "device", "batch_size")
 STORE_OPTIONS = ("padding", "min_size", "normalize", "dtype", "index_dir")
 
 
-def run_both(
-    samples: Any,
-    detector: str | Detector,
-    embedder: str | Embedder,
-    pretrained: str | None,
-    *,
-    field: str,
-    brain_key: str,
-    detect: Mapping[str, Any],
-    embed: Mapping[str, Any],
-    overwrite: bool,
-    engine: str,
-    actors: int | None,
-    workers: int,
-    progress: ProgressArgument,
-) -> dict[str, Any]:
-    """Loads the models and runs them on an engine.
+@dataclass(frozen=True)
+class Options:
+    """Options of the two stages, by what takes them.
 
-    See :func:`raremine.brain.detect_and_embed`.
+    Attributes:
+        detector: of the model that detects
+        embedder: of the model that embeds
+        stored: of the crops and of the index of their vectors
+    """
+
+    detector: dict[str, Any]
+    embedder: dict[str, Any]
+    stored: dict[str, Any]
+
+
+def sort_options(
+    detect: Mapping[str, Any], embed: Mapping[str, Any]
+) -> Options:
+    """Tells whose each option of ``detect_and_embed`` is.
+
+    Args:
+        detect: options of ``detect_objects``
+        embed: options of ``embed_objects``
+
+    Raises:
+        RaremineError: if an option is not known
     """
     _check_options("detect", detect, DETECTOR_OPTIONS)
     _check_options("embed", embed, (*EMBEDDER_OPTIONS, *STORE_OPTIONS))
-    make_detector = detector_factory(detector, **detect)
     own = {k: v for k, v in embed.items() if k in EMBEDDER_OPTIONS}
     own["dtype"] = own.pop("precision", None)
-    make_embedder = embedder_factory(embedder, pretrained, **own)
-    store = {k: v for k, v in embed.items() if k in STORE_OPTIONS}
-    models = make_detector(), make_embedder()
-    return detect_and_embed(
-        samples,
-        *models,
-        field=field,
-        brain_key=brain_key,
-        loader=getattr(models[1], "loader", None),
-        overwrite=overwrite,
-        engine=choose_engine(
-            engine,
-            detector=(models[0], make_detector),
-            embedder=(models[1], make_embedder),
-            rule=CropRule(
-                **{k: store[k] for k in ("padding", "min_size") if k in store}
-            ),
-            workers=workers,
-            actors=actors,
-        ),
-        progress=progress,
-        **store,
+    return Options(
+        dict(detect),
+        own,
+        {k: v for k, v in embed.items() if k in STORE_OPTIONS},
     )
 
 

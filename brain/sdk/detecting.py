@@ -150,20 +150,37 @@ def detect_and_embed(
         RaremineError: if the field or the index was made by another model or
             setting and ``overwrite`` is False, or an option is not known
     """
-    from raremine.brain.detection_and_embedding import run_both
+    from raremine.brain.detection_and_embedding import (
+        detect_and_embed as run,
+    )
+    from raremine.brain.detection_and_embedding import sort_options
+    from raremine.brain.models.loading import (
+        detector_factory,
+        embedder_factory,
+    )
+    from raremine.brain.stream.crops import CropRule
+    from raremine.brain.stream.engines import choose_engine
 
-    return run_both(
+    options = sort_options(detect or {}, embed or {})
+    make_detector = detector_factory(detector, **options.detector)
+    make_embedder = embedder_factory(embedder, pretrained, **options.embedder)
+    models = make_detector(), make_embedder()
+    crop = {"padding", "min_size"} & set(options.stored)
+    return run(
         samples,
-        detector,
-        embedder,
-        pretrained,
+        *models,
         field=field,
         brain_key=brain_key,
-        detect=dict(detect or {}),
-        embed=dict(embed or {}),
+        loader=getattr(models[1], "loader", None),
         overwrite=overwrite,
-        engine=engine,
-        actors=actors,
-        workers=workers,
+        engine=choose_engine(
+            engine,
+            detector=(models[0], make_detector),
+            embedder=(models[1], make_embedder),
+            rule=CropRule(**{name: options.stored[name] for name in crop}),
+            workers=workers,
+            actors=actors,
+        ),
         progress=progress,
+        **options.stored,
     )

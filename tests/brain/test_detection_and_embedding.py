@@ -266,6 +266,18 @@ def test_a_view_of_some_labels_embeds_those(dataset: fo.Dataset) -> None:
     assert {labels[label_id] for label_id in stored(dataset)} == {"car"}
 
 
+def test_an_option_reaches_what_takes_it_or_is_refused(
+    dataset: fo.Dataset,
+) -> None:
+    summary = run(dataset, embed={"min_size": 1000, "precision": "float16"})
+    assert summary["embed"]["too_small"] == summary["detect"]["objects"] > 0
+    for wrong in ({"detect": {"padding": 0.1}}, {"embed": {"conf": 0.1}}):
+        with pytest.raises(
+            RaremineError, match="has no option (padding|conf);"
+        ):
+            run(dataset, **wrong)
+
+
 def test_many_images_of_few_objects_are_written_in_bounded_chunks(
     dataset: fo.Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
