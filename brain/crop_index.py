@@ -1,12 +1,13 @@
 """The vectors of object crops: a LanceDB similarity index of FiftyOne.
 
 FiftyOne's own LanceDB backend answers similarity and text queries in the App.
-Five things are ours: a table is opened by its name (FiftyOne finds ten in a
+Six things are ours: a table is opened by its name (FiftyOne finds ten in a
 folder), the folder is stored with the run (FiftyOne forgets it, so another
 process would look in the system's temporary folder), vectors are
-appended instead of rewriting the whole table for each batch, text queries
-are encoded by the embedder that made the vectors, local ones included, and
-the clone of a dataset, which names the same table, gets a copy when either
+appended instead of rewriting the whole table for each batch, a search reads
+them once instead of copying what a view shows of them, text queries are
+encoded by the embedder that made the vectors, local ones included, and the
+clone of a dataset, which names the same table, gets a copy when either
 of the two is changed.
 """
 
@@ -28,9 +29,10 @@ from fiftyone.brain.internal.core.lancedb import (
 )
 from fiftyone.core.odm import get_db_conn
 
-from raremine.brain.errors import MissingStageError, RaremineError
+from raremine.brain.errors import MissingStageError
 from raremine.brain.home import raremine_home
 from raremine.brain.id_set import IdSet
+from raremine.brain.index_queries import IndexQueries
 
 REMOVED_AT_ONCE = 5000
 """Vectors named in one deletion: a condition has to be parsed."""
@@ -65,6 +67,11 @@ class CropIndexConfig(LanceDBSimilarityConfig):
         kwargs.pop("uri", None)
         super().__init__(uri=self.index_dir, **kwargs)
 
+    @property
+    def supports_least_similarity(self) -> bool:
+        """Whether the least similar can be asked for."""
+        return True
+
 
 class CropIndex(LanceDBSimilarity):
     """Life cycle of a crop index on a dataset."""
@@ -78,7 +85,7 @@ class CropIndex(LanceDBSimilarity):
         CropIndexResults(samples, self.config, key, backend=self).cleanup()
 
 
-class CropIndexResults(LanceDBSimilarityIndex):
+class CropIndexResults(IndexQueries, LanceDBSimilarityIndex):
     """The index itself."""
 
     _table: Any
@@ -110,15 +117,10 @@ class CropIndexResults(LanceDBSimilarityIndex):
         return self._table is not None
 
     def cleanup(self) -> None:
-        """Deletes the vectors, and the copy that a query of a view leaves.
-
-        A clone of the dataset keeps them.
-        """
-        if not self._is_shared():
-            own = self.config.table_name
-            for name in (own, f"{own}_filter"):
-                if self._folder(name).is_dir():
-                    self._db.drop_table(name)
+        """Deletes the vectors; a clone of the dataset keeps them."""
+        name = self.config.table_name
+        if not self._is_shared() and self._folder(name).is_dir():
+            self._db.drop_table(name)
         self._table = None
 
     def _folder(self, table_name: str) -> Path:
@@ -275,8 +277,9 @@ class CropIndexResults(LanceDBSimilarityIndex):
 
     def id_batches(self) -> Iterator[Any]:
         """Yields the label ids that have a vector, as Arrow arrays."""
-        for batch in self._batches(["id"]):
-            yield batch["id"]
+        if self._table is not None:
+            for batch in _batches(self._table.search(), ["id"]):
+                yield batch["id"]
 
     def vector_batches(self) -> Iterator[tuple[Any, np.ndarray]]:
         """Yields label ids, an Arrow array, and their (b, d) float32."""
@@ -285,52 +288,21 @@ class CropIndexResults(LanceDBSimilarityIndex):
 
     def located_batches(self) -> Iterator[tuple[Any, Any, np.ndarray]]:
         """Yields label ids, sample ids, Arrow arrays, and (b, d) float32."""
-        for batch in self._batches(["id", "sample_id", "vector"]):
+        if self._table is not None:
+            yield from self._blocks(self._table.search())
+
+    def _blocks(self, query: Any) -> Iterator[tuple[Any, Any, np.ndarray]]:
+        for batch in _batches(query, ["id", "sample_id", "vector"]):
             values = batch["vector"].flatten().to_numpy(zero_copy_only=False)
             rows = values.astype(np.float32, copy=False)
             yield batch["id"], batch["sample_id"], rows.reshape(len(batch), -1)
 
-    def _batches(self, columns: list[str]) -> Iterator[Any]:
-        if self._table is None:
-            return
-        query = self._table.search().select(columns).limit(None)
-        for batch in query.to_batches(ROWS_AT_ONCE):
-            if len(batch):
-                yield batch
 
-    def get_model(self) -> Any:
-        """Returns the text encoder of the embedder that made the vectors."""
-        if self._model is None:
-            from raremine.brain.models.open_clip_embedder import (
-                OpenClipEmbedder,
-            )
-
-            if not self.config.embedder:
-                raise RaremineError(
-                    f"Index '{self.key}' was made by an embedder that cannot "
-                    "be loaded again, so it takes no text queries."
-                )
-            self._model = _TextEncoder(
-                OpenClipEmbedder(**self.config.embedder)
-            )
-        return self._model
-
-
-class _TextEncoder:
-    """What FiftyOne's text search asks of a model."""
-
-    def __init__(self, embedder: Any) -> None:
-        self._embedder = embedder
-
-    def __enter__(self) -> _TextEncoder:
-        return self
-
-    def __exit__(self, *args: object) -> None:
-        return None
-
-    def embed_prompts(self, prompts: Sequence[str]) -> np.ndarray:
-        vectors: np.ndarray = self._embedder.embed_texts(list(prompts))
-        return vectors
+def _batches(query: Any, columns: list[str]) -> Iterator[Any]:
+    rows = query.select(columns).limit(None)
+    for batch in rows.to_batches(ROWS_AT_ONCE):
+        if len(batch):
+            yield batch
 
 
 def create_index(

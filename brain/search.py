@@ -9,6 +9,7 @@ import fiftyone.core.patches as fop
 
 from raremine.brain.columns import has_objects, resolve
 from raremine.brain.crop_index import open_index
+from raremine.brain.crop_vectors import check_stored
 from raremine.brain.errors import MissingStageError, RaremineError
 
 
@@ -48,6 +49,7 @@ def search(
             "loaded again, so they take no text. Embed with an open_clip "
             "model by its name or folder."
         )
+    check_stored(dataset, index)
     patches = samples
     if not isinstance(samples, fop.PatchesView):
         patches = scope.images.to_patches(field)

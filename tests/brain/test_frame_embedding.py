@@ -15,6 +15,7 @@ from raremine.brain import crop_index, embed_frames, frame_embedding
 from raremine.brain.crop_index import open_index
 from raremine.brain.errors import RaremineError
 from raremine.brain.frame_embedding import FrameStore
+from raremine.brain.index_queries import TextEncoder
 from tests.brain.fakes import (
     CELL,
     COLUMNS,
@@ -201,7 +202,7 @@ def test_images_are_found_by_a_text(
     monkeypatch.setattr(
         crop_index.CropIndexResults,
         "get_model",
-        lambda self: crop_index._TextEncoder(FakeEmbedder()),
+        lambda self: TextEncoder(FakeEmbedder()),
     )
     dataset.group_slice = "CAM_BACK"
     found = images(dataset).sort_by_similarity(

@@ -9,7 +9,9 @@ import pytest
 
 import raremine.brain as rmb
 from raremine.brain import crop_index
+from raremine.brain.crop_index import open_index
 from raremine.brain.errors import MissingStageError, RaremineError
+from raremine.brain.index_queries import TextEncoder
 from tests.brain.fakes import (
     FakeDetector,
     FakeEmbedder,
@@ -30,7 +32,7 @@ def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> fo.Dataset:
     monkeypatch.setattr(
         crop_index.CropIndexResults,
         "get_model",
-        lambda self: crop_index._TextEncoder(FakeEmbedder()),
+        lambda self: TextEncoder(FakeEmbedder()),
     )
     return made
 
@@ -87,6 +89,16 @@ def test_what_cannot_be_searched_is_said(
     bare = painted_dataset(tmp_path, [{}])
     with pytest.raises(MissingStageError):
         rmb.search_objects(bare, "a dog")
+
+
+def test_vectors_that_stayed_elsewhere_are_missed(
+    dataset: fo.Dataset,
+) -> None:
+    index = open_index(dataset, "objects_clip")
+    index._db.drop_table(index.config.table_name)
+    index._table = None
+    with pytest.raises(MissingStageError, match="do not travel"):
+        rmb.search_objects(dataset, "a truck")
 
 
 def test_vectors_of_an_unknown_model_take_no_text(tmp_path: Path) -> None:
