@@ -17,8 +17,8 @@ from raremine.operators.targets import target_collection
 class SearchObjects(StageOperator):
     """Show the objects that fit a text.
 
-    FiftyOne's own search panel cannot show what it finds on a dataset that
-    has a 3D slice beside its cameras.
+    FiftyOne's own searches look through what is shown, and its Similarity
+    Search panel cannot show what it found on a dataset with a 3D slice.
     """
 
     stage = "search_objects"
@@ -28,6 +28,16 @@ class SearchObjects(StageOperator):
     positional = ("query",)
     shows_view = True
     risk = types.RiskLevel.LOW
+
+    def resolve_placement(self, ctx: Any) -> types.Placement | None:
+        """Puts a button beside FiftyOne's own search, if that can be used."""
+        dataset = ctx.dataset
+        if dataset is None or not dataset.list_brain_runs(type="similarity"):
+            return None
+        return types.Placement(
+            types.Places.SAMPLES_GRID_ACTIONS,
+            types.Button(label=self.label, icon="manage_search", prompt=True),
+        )
 
     def fill_form(self, form: Form, ctx: Any) -> None:
         """Asks for the text and the vectors."""

@@ -7,7 +7,7 @@ mark for tests.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _ROW = (
@@ -48,6 +48,23 @@ def open_view(page: Any, slug: str) -> None:
     page.wait_for_url(f"**view={slug}**")
 
 
+def add_stage(page: Any, name: str, answers: Mapping[str, str]) -> None:
+    """Adds a stage to the view in the App's search bar.
+
+    Args:
+        page: the page
+        name: of the stage, such as "SortBySimilarity"
+        answers: what to type, by what the empty boxes of the stage say
+    """
+    bar = page.get_by_test_id("view-bar")
+    # what follows the last stage may lie under the icons at the bar's end
+    bar.get_by_text(">", exact=True).last.dispatch_event("click")
+    for says, answer in {"+ add stage": name, **answers}.items():
+        bar.get_by_placeholder(says, exact=True).last.fill(answer)
+        # no box says what it asks for once it is filled in
+        page.keyboard.press("Enter")
+
+
 def open_panel(page: Any, name: str) -> Any:
     """Opens a panel beside the grid."""
     page.get_by_test_id("new-panel-btn").first.click()
@@ -68,6 +85,11 @@ def choose_operator(page: Any, label: str) -> Any:
     page.get_by_test_id("operators-browser-search").fill(label)
     browser = page.get_by_test_id("operators-browser")
     browser.get_by_text(label, exact=True).first.click()
+    return form_of(page)
+
+
+def form_of(page: Any) -> Any:
+    """The form that is opening, when it can be filled in."""
     form = page.get_by_test_id("operators-prompt-modal")
     form.get_by_role("button", name="Cancel").wait_for()
     return form

@@ -11,7 +11,6 @@ import fiftyone.core.utils as fou
 import numpy as np
 from PIL import Image
 
-import raremine.brain as rmb
 from tests.app import driver
 
 MAP = "objects_map"
@@ -118,25 +117,6 @@ def test_the_mining_panel_opens_at_its_top(page: Any) -> None:
     top = panel.get_by_text("From images to rare objects", exact=True)
     window = page.viewport_size["height"]
     assert 0 < top.bounding_box()["y"] < window
-
-
-def test_a_text_finds_objects_of_all_cameras(
-    page: Any, mined: fo.Dataset
-) -> None:
-    found = rmb.search_objects(mined, "a truck", k=9)
-    form = driver.open_form(page, "Search objects by text")
-    driver.fill(form, "Query", "a truck")
-    driver.fill(form, "Objects to show", "9")
-    driver.fill(form, "Name", "trucks")
-    driver.execute(form)
-    driver.close_result(page)
-    driver.wait_for_count(page, "9 patches")
-    driver.drawn(page)
-    mined.reload()
-    kept = mined.load_saved_view("trucks")
-    assert kept.values("id") == found.values("id")
-    assert "truck" in kept.values("objects.label")[:3]
-    mined.delete_saved_view("trucks")
 
 
 def test_a_keyframe_shows_cloud_cuboids_and_boxes(
