@@ -23,6 +23,7 @@ from raremine.brain.sdk.evaluating import evaluate_mining
 from raremine.brain.sdk.exploring import map_objects, search_objects
 from raremine.brain.sdk.exporting import export_selection, plan_export
 from raremine.brain.sdk.loading import load_nuscenes
+from raremine.brain.sdk.locating import locate_objects
 from raremine.brain.sdk.mining import mine
 from raremine.brain.sdk.scoring import (
     fit_outliers,
@@ -53,6 +54,7 @@ __all__ = [
     "list_selections",
     "load_nuscenes",
     "load_selection",
+    "locate_objects",
     "map_objects",
     "match_concepts",
     "mine",

@@ -24,6 +24,7 @@ from raremine.brain.detection_and_embedding import (
     STORE_OPTIONS,
 )
 from raremine.brain.errors import RaremineError
+from raremine.brain.locating.stage import can_locate
 from raremine.brain.models.loading import (
     CAPTIONER_OPTIONS,
     captioner_factory,
@@ -46,6 +47,7 @@ LABELS = {
     "detect": "Detecting objects",
     "embed": "Embedding objects",
     "detect_and_embed": "Detecting and embedding objects",
+    "locate": "Locating objects",
     "outliers": "Scoring outliers",
     "map": "Laying out the map",
     "caption": "Captioning objects",
@@ -101,10 +103,12 @@ def run_pipeline(
     passes = bool(settings["filter"]) or not _one_pass(
         detect_options, embed_options
     )
+    located = concepts["use_size"] and can_locate(dataset)
     run = _Run(
         # outliers, map, concepts, pareto, select, views
         6
         + (2 if passes else 1)
+        + located
         + (2 if caption_with is not None else 0)
         + (out_dir is not None)
         + (evaluate is not False)
@@ -147,6 +151,13 @@ def run_pipeline(
             ),
         )
         run.summaries += both.values()
+    if located:
+        run.stage(
+            "locate",
+            lambda: rmb.locate_objects(
+                dataset, field=field, overwrite=overwrite, progress=progress
+            ),
+        )
     run.stage(
         "outliers",
         lambda: rmb.score_outliers(

@@ -29,6 +29,7 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "weighting": "fixed",
             "only_captioned": True,
             "pool_scenes": False,
+            "use_size": False,
         },
         "select": {"balance": "rank"},
     },
@@ -36,7 +37,7 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "default": {
         # A detector is least sure of what it does not know: a low threshold
         # keeps the rare, and later stages sort out what is nothing at all.
-        "detect": {"conf": 0.15, "iou": 0.45, "max_det": 50, "imgsz": 1280},
+        "detect": {"conf": 0.1, "iou": 0.45, "max_det": 50, "imgsz": 1280},
         "embed": {"padding": 0.05, "normalize": True},
         "filter": {},
         "outliers": {
@@ -58,6 +59,8 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "vocabulary": None,
             "weighting": "calibrated",
             "group_threshold": 0.8,
+            # What is 1.5 m high is no truck, whatever it looks like.
+            "use_size": True,
             # One dark or cut crop is not the only one of its truck.
             "pool_scenes": True,
         },

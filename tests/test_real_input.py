@@ -155,6 +155,38 @@ def test_cuboids_are_the_devkits(mined, devkit) -> None:
         )
 
 
+def test_objects_are_as_far_away_as_their_cuboids(mined) -> None:
+    """Real boxes of a real detector against the annotations."""
+    dataset, result, _ = mined
+    assert "locate" in result["seconds"]
+    off = []
+    for sample in images(dataset):
+        truth = sample.ground_truth.detections
+        for one in sample.objects.detections:
+            if one.located_by != "lidar" or not truth:
+                continue
+            box = _corners(one.bounding_box)
+            overlaps = [_iou(box, _corners(t.bounding_box)) for t in truth]
+            best = int(np.argmax(overlaps))
+            if overlaps[best] > 0.6:
+                off.append(np.log(one.distance / truth[best].distance))
+    assert len(off) >= 5
+    assert np.median(np.abs(off)) < 0.08
+
+
+def _corners(box) -> tuple[float, float, float, float]:
+    x, y, width, height = box
+    return x, y, x + width, y + height
+
+
+def _iou(a, b) -> float:
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    shared = max(width, 0) * max(height, 0)
+    areas = [(c[2] - c[0]) * (c[3] - c[1]) for c in (a, b)]
+    return shared / (sum(areas) - shared)
+
+
 def test_a_second_run_has_nothing_to_detect_embed_or_map(
     mined, shared_dir, repo_root
 ) -> None:

@@ -17,9 +17,12 @@ SURE = 0.95
 rest is shared by the others, since a model can name the wrong thing."""
 
 
-WEIGHTS = {"text": 0.5, "image": 1.0, "detector": 1.0}
+WEIGHTS = {"text": 0.5, "image": 1.0, "detector": 0.5, "size": 0.5}
 """Weights of the witnesses of a concept. A caption is made from the same crop
-as the image's vector, so it counts half: it is no witness of its own."""
+as the image's vector, so it counts half: it is no witness of its own. The
+detector was trained for a few classes, and its confidence in one says little
+of what else it could be; a size fits several concepts. Chosen on rendered
+worlds."""
 
 BLOCK = 65_536
 """Objects that are decided at a time."""
@@ -128,6 +131,7 @@ def match(
     image_text_cosine: np.ndarray | None = None,
     weight: float = 0.5,
     detector: np.ndarray | None = None,
+    size: np.ndarray | None = None,
 ) -> Match:
     """Joins text and image evidence and takes the best two concepts.
 
@@ -139,7 +143,7 @@ def match(
     text-text and image-text cosines live on different scales: a softmax with
     CLIP's own logit scale, and for the text ``SURE`` for a concept that it
     names. Where there is no caption, the detector's class is the text. Then
-    text, image and detector are pooled as witnesses, see ``log_pool``.
+    text, image, detector and size are pooled as witnesses, see ``log_pool``.
 
     Args:
         text_cosine: (n, c) cosines of captions, NaN rows without one; None
@@ -154,6 +158,8 @@ def match(
         detector: (n, c) probabilities from ``detector_evidence``, NaN rows
             without; None if the detector is no evidence. Only
             ``calibrated`` uses them
+        size: (n, c) probabilities from ``size_evidence``, NaN rows without;
+            None if size is no evidence. Only ``calibrated`` uses them
 
     Returns:
         a ``Match``
@@ -167,18 +173,23 @@ def match(
         )
     if text_cosine is None and image_cosine is None:
         raise RaremineError("There is neither text nor image evidence.")
-    given = (text_cosine, image_cosine, named, image_text_cosine, detector)
+    given = (
+        *(text_cosine, image_cosine, named, image_text_cosine),
+        *(detector, size),
+    )
     rows = len(named)
     blocks = []
     # every row is judged by itself: in blocks, its many intermediate
     # numbers do not all lie in memory for a million objects
     for start in range(0, max(rows, 1), BLOCK):
-        text, image, name, agreement, detected = (
+        text, image, name, agreement, detected, measured = (
             None if a is None else a[start : start + BLOCK] for a in given
         )
         assert name is not None
         if weighting == "calibrated":
-            total = _calibrated(text, image, name, detected, logit_scale)
+            total = _calibrated(
+                text, image, name, detected, measured, logit_scale
+            )
         else:
             w: np.ndarray | float = weight
             if weighting == "adaptive" and agreement is not None:
@@ -198,6 +209,7 @@ def _calibrated(
     image_cosine: np.ndarray | None,
     named: np.ndarray,
     detector: np.ndarray | None,
+    size: np.ndarray | None,
     logit_scale: float,
 ) -> np.ndarray:
     witnesses = {}
@@ -210,6 +222,8 @@ def _calibrated(
         witnesses["image"] = softmax(logit_scale * image_cosine)
     if detector is not None:
         witnesses["detector"] = detector
+    if size is not None:
+        witnesses["size"] = size
     return log_pool(witnesses)
 
 

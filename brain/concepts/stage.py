@@ -35,17 +35,21 @@ from raremine.brain.concepts.matcher import (
 from raremine.brain.concepts.naming import ConceptNames
 from raremine.brain.concepts.reasons import reason
 from raremine.brain.concepts.scenes import pool_in_scenes
+from raremine.brain.concepts.sizes import SeenSize, size_evidence
 from raremine.brain.concepts.vocabulary import Vocabulary, load_vocabulary
 from raremine.brain.crop_index import open_index
 from raremine.brain.crop_vectors import vectors_of
 from raremine.brain.errors import MissingStageError, RaremineError
 from raremine.brain.frames import write_frame_summary
+from raremine.brain.locating.ranging import EDGE, LIDAR
 from raremine.brain.models.protocols import Embedder
 from raremine.brain.objects import ObjectTable, object_array
 from raremine.brain.runs import check_key, record_run
 from raremine.brain.summary import StageSummary
 
 EVIDENCE = ("both", "text", "image")
+
+SIZE_COLUMNS = ("bounding_box", "seen_height", "seen_width", "located_by")
 
 COLUMN_TYPES: dict[str, type[fof.Field]] = {
     "concept": fof.StringField,
@@ -80,6 +84,7 @@ def match_objects(
     trust_detector: bool = True,
     group_threshold: float | None = None,
     pool_scenes: bool = True,
+    use_size: bool = True,
 ) -> dict[str, Any]:
     """Matches every object against the vocabulary.
 
@@ -114,6 +119,7 @@ def match_objects(
         weighting=weighting,
         templates=weighting == "calibrated",
         trust_detector=trust_detector,
+        use_size=use_size,
     )
     columns = _columns(table, decision, words, asked, margin)
     for name in ("target", "rare"):
@@ -172,6 +178,7 @@ def match_objects(
             "trust_detector": trust_detector,
             "group_threshold": group_threshold,
             "pool_scenes": pool_scenes and crops is not None,
+            "use_size": use_size,
         },
         results={"groups": counts},
     )
@@ -202,6 +209,7 @@ def _read(scope: Scope, field: str) -> ObjectTable:
             "caption_status",
             "outlier_by",
             "outlier_score",
+            *SIZE_COLUMNS,
             *CORRECTION_COLUMNS,
         ],
     )
@@ -230,6 +238,7 @@ def _decide(
     weighting: str,
     templates: bool,
     trust_detector: bool,
+    use_size: bool,
 ) -> tuple[Match, np.ndarray, CropVectors | None]:
     terms = term_vectors(words, model.embed_texts, templates)
     place = {name: i for i, name in enumerate(words.names)}
@@ -270,8 +279,29 @@ def _decide(
         )
         if trust_detector and evidence == "both"
         else None,
+        size=size_evidence(_seen_size(table), [c.size for c in words.concepts])
+        if use_size and evidence != "text"
+        else None,
     )
     return decision, named, crops
+
+
+def _seen_size(table: ObjectTable) -> SeenSize:
+    """Returns the sizes that LiDAR has measured.
+
+    Those by the ground are left out: where a street rises, they are wrong,
+    and all of its objects in the same way.
+    """
+    by_lidar = np.asarray(table["located_by"], dtype=object) == LIDAR
+    boxes = table["bounding_box"]
+    after = boxes[:, :2] + boxes[:, 2:]
+    cut = (boxes[:, :2] < EDGE) | (after > 1 - EDGE)
+    return SeenSize(
+        height=np.where(by_lidar, table["seen_height"], np.nan),
+        width=np.where(by_lidar, table["seen_width"], np.nan),
+        cut_above=cut[:, 1],
+        cut_aside=cut[:, 0],
+    )
 
 
 def _in_scenes(

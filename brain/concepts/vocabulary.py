@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from raremine.brain.concepts.sizes import Range, Size
 from raremine.brain.errors import VocabularyError
 
 GROUPS = ("common", "rare", "target")
@@ -15,7 +16,7 @@ SHIPPED = {"driving": "driving.yml", "paper": "paper.yml"}
 
 _KEYS = {
     *("name", "group", "nuscenes", "synonyms", "fine"),
-    *("templates", "ridden"),
+    *("templates", "ridden", "size"),
 }
 _TOP_KEYS = {"concepts", "templates"}
 
@@ -34,6 +35,7 @@ class Concept:
         terms: the name, its synonyms and its fine terms
         templates: its own, each with one ``{}``; none = the vocabulary's
         ridden: whether a person on it counts as part of it
+        size: how large it is, None = that says nothing of it
     """
 
     name: str
@@ -42,6 +44,7 @@ class Concept:
     terms: tuple[str, ...]
     templates: tuple[str, ...] = ()
     ridden: bool = False
+    size: Size | None = None
 
 
 @dataclass(frozen=True)
@@ -274,8 +277,49 @@ class _Reader:
             tuple(places),
             self._templates(item, place, f" of concept '{name}'"),
             ridden,
+            self._size(item, place, name),
         )
         return concept, places
+
+    def _size(
+        self, item: Mapping[str, Any], place: Place, name: str
+    ) -> Size | None:
+        given = item.get("size")
+        if given is None:
+            return None
+        sides = ("height", "width")
+        at = (*place, "size")
+        if not isinstance(given, dict) or not set(given) <= set(sides):
+            raise self._error(
+                at,
+                f"'size' of concept '{name}' must give height, width or both,"
+                " such as {height: [1.3, 2.1], width: [1.5, 5.2]} in metres.",
+            )
+        return Size(
+            *(
+                self._range(given[side], (*at, side), f"{side} of '{name}'")
+                if side in given
+                else None
+                for side in sides
+            )
+        )
+
+    def _range(self, value: Any, place: Place, owner: str) -> Range:
+        if (
+            not isinstance(value, list)
+            or len(value) != 2
+            or not all(
+                isinstance(end, int | float) and not isinstance(end, bool)
+                for end in value
+            )
+            or not 0 < value[0] < value[1] < float("inf")
+        ):
+            raise self._error(
+                place,
+                f"the {owner} must be the least and the most in metres, such "
+                "as [1.3, 2.1].",
+            )
+        return float(value[0]), float(value[1])
 
     def _templates(
         self, item: Mapping[str, Any], place: Place, owner: str

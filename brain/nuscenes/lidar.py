@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from raremine.brain.nuscenes.pcd import read_columns
+
 LIDAR_COLUMNS = ("x", "y", "z", "intensity", "ring")
 """The five float32 of each point of a ``.pcd.bin`` file."""
 
@@ -29,18 +31,6 @@ RADAR_COLUMNS = (
 )
 """What is kept of a radar's points. ``rcs`` in dBsm; velocities in m/s, raw
 and with the ego's own motion taken out."""
-
-_PCD_TYPES = {
-    ("F", 4): "<f4",
-    ("F", 8): "<f8",
-    ("I", 1): "<i1",
-    ("I", 2): "<i2",
-    ("I", 4): "<i4",
-    ("U", 1): "<u1",
-    ("U", 2): "<u2",
-    ("U", 4): "<u4",
-}
-
 
 UNLABELED = -1.0
 """Class index of points that have no lidarseg label."""
@@ -119,31 +109,12 @@ def read_radar(path: Path) -> np.ndarray:
     Raises:
         CloudError: if it is not a binary ``.pcd`` file with these columns
     """
-    head, found, data = _read(path).tobytes().partition(b"DATA binary\n")
-    lines = head.decode("ascii", errors="replace").splitlines()
-    fields = {k: v for k, *v in (n.split() for n in lines if n.strip())}
     try:
-        dtype = np.dtype(
-            [
-                (name, _PCD_TYPES[kind, int(size)])
-                for name, kind, size in zip(
-                    fields["FIELDS"],
-                    fields["TYPE"],
-                    fields["SIZE"],
-                    strict=True,
-                )
-            ]
-        )
-        count = int(fields["POINTS"][0])
-        if not found or set(fields["COUNT"]) != {"1"}:
-            raise ValueError("no binary data")
-        rows = np.frombuffer(data, dtype, count=count)
-        points = np.stack([rows[c] for c in RADAR_COLUMNS], axis=1)
-    except (KeyError, ValueError, IndexError) as error:
+        points = read_columns(_read(path).tobytes(), RADAR_COLUMNS)
+    except ValueError as error:
         raise CloudError(
             f"it is not a binary .pcd of nuScenes' radars ({error})"
         ) from error
-    points = points.astype(np.float32)
     if len(points) == 1 and np.isnan(points).any():
         # how a radar says that it has seen nothing
         return points[:0]

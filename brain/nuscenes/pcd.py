@@ -1,4 +1,4 @@
-"""Writing ``.pcd`` files and telling which of them are whole and current."""
+"""Writing ``.pcd`` files, reading them, and telling which are current."""
 
 from __future__ import annotations
 
@@ -15,6 +15,56 @@ _TEMPORARY = ".raremine-"
 
 _ABANDONED = 3600.0
 """Seconds after which such a file is one that a killed process has left."""
+
+_TYPES = {
+    ("F", 4): "<f4",
+    ("F", 8): "<f8",
+    ("I", 1): "<i1",
+    ("I", 2): "<i2",
+    ("I", 4): "<i4",
+    ("U", 1): "<u1",
+    ("U", 2): "<u2",
+    ("U", 4): "<u4",
+}
+
+
+def read_columns(content: bytes, columns: tuple[str, ...]) -> np.ndarray:
+    """Reads columns of a binary ``.pcd`` file.
+
+    Args:
+        content: of the file
+        columns: names of the columns that are wanted
+
+    Returns:
+        (n, len(columns)) float32
+
+    Raises:
+        ValueError: if it is not a whole binary ``.pcd`` with these columns;
+            the message says what is missing
+    """
+    head, found, data = content.partition(b"DATA binary\n")
+    lines = head.decode("ascii", errors="replace").splitlines()
+    fields = {k: v for k, *v in (n.split() for n in lines if n.strip())}
+    try:
+        dtype = np.dtype(
+            [
+                (name, _TYPES[kind, int(size)])
+                for name, kind, size in zip(
+                    fields["FIELDS"],
+                    fields["TYPE"],
+                    fields["SIZE"],
+                    strict=True,
+                )
+            ]
+        )
+        count = int(fields["POINTS"][0])
+        if not found or set(fields["COUNT"]) != {"1"}:
+            raise ValueError("no binary data")
+        rows = np.frombuffer(data, dtype, count=count)
+        points = np.stack([rows[c] for c in columns], axis=1)
+    except (KeyError, IndexError) as error:
+        raise ValueError(str(error)) from error
+    return points.astype(np.float32)
 
 
 def pcd_header(columns: tuple[str, ...], count: int, stamp: str) -> bytes:

@@ -140,6 +140,7 @@ def match_concepts(
     trust_detector: bool = True,
     group_threshold: float | None = None,
     pool_scenes: bool = True,
+    use_size: bool = True,
 ) -> dict[str, Any]:
     """Decides each object's concept and group, and says why.
 
@@ -172,6 +173,9 @@ def match_concepts(
             crops of its scene say that look like it. The result is
             ``target_evidence``, by which frames are ranked; concept and
             group stay those of the object itself.
+        use_size (True): whether a height and width that ``locate_objects``
+            has measured by LiDAR are held against those that the vocabulary
+            gives its concepts (``calibrated`` only)
 
     Returns:
         summary with ``objects``, ``target``, ``rare``, ``common``,
@@ -197,6 +201,7 @@ def match_concepts(
         trust_detector=trust_detector,
         group_threshold=group_threshold,
         pool_scenes=pool_scenes,
+        use_size=use_size,
     )
 
 

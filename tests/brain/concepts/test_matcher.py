@@ -125,11 +125,18 @@ def test_calibrated_numbers() -> None:
     pool = np.sqrt(named_p + 0.01) * (image_p + 0.01)
     found = match(text, image, np.array([2]), logit_scale=10)
     np.testing.assert_allclose(found.total[0], pool / pool.sum())
-    # a detector that is sure of the first weighs as much as the image
+    # a detector that is sure of the first counts half, and so does a size
     detector = np.array([[0.9, 0.05, 0.05]])
-    pool = pool * (detector[0] + 0.01)
+    pool = pool * np.sqrt(detector[0] + 0.01)
     found = match(
         text, image, np.array([2]), logit_scale=10, detector=detector
+    )
+    np.testing.assert_allclose(found.total[0], pool / pool.sum())
+    size = np.array([[0.1, 0.1, 0.8]])
+    pool = pool * np.sqrt(size[0] + 0.01)
+    found = match(
+        *(text, image, np.array([2])),
+        **{"logit_scale": 10, "detector": detector, "size": size},
     )
     np.testing.assert_allclose(found.total[0], pool / pool.sum())
 
@@ -140,9 +147,9 @@ def test_no_witness_rules_a_concept_out_alone() -> None:
         "detector": np.array([[0.02, 0.98]]),
     }
     pooled = log_pool(says)
+    first, second = 1.01 * np.sqrt(0.03), 0.01 * np.sqrt(0.99)
     np.testing.assert_allclose(
-        pooled[0],
-        np.array([1.01 * 0.03, 0.01 * 0.99]) / (1.01 * 0.03 + 0.01 * 0.99),
+        pooled[0], np.array([first, second]) / (first + second)
     )
 
 

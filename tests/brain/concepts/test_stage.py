@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import raremine.brain as rmb
-from raremine.brain.columns import read_objects
+from raremine.brain.columns import read_objects, write_objects
+from raremine.brain.concepts.vocabulary import load_vocabulary
 from raremine.brain.errors import (
     MissingStageError,
     RaremineError,
@@ -108,6 +109,40 @@ def test_a_caption_overrules_an_unsure_image(dataset: fo.Dataset) -> None:
     # a refusal is no evidence, although it names a concept
     assert got["car"][:2] == ("car", "common")
     assert got["car"][2].startswith("image alone")
+
+
+def test_a_measured_size_is_a_witness(dataset: fo.Dataset) -> None:
+    names = ("concept", "target_score")
+    words = load_vocabulary()
+    match(dataset, vocabulary=words)
+    before = rows(dataset, *names)
+    table = read_objects(dataset)
+    columns = {
+        "seen_height": np.full(len(table), 3.0),
+        "seen_width": np.full(len(table), 5.0),
+        "located_by": np.full(len(table), "ground", dtype=object),
+    }
+    write_objects(dataset, "objects", table, columns)
+    # the ground may be wrong for all of them at once
+    match(dataset, vocabulary=words)
+    assert rows(dataset, *names) == before
+    columns["located_by"][:] = "lidar"
+    write_objects(dataset, "objects", table, columns)
+    match(dataset, vocabulary=words, use_size=False)
+    assert rows(dataset, *names) == before
+    match(dataset, vocabulary=words)
+    after = rows(dataset, *names)
+    # what is 3 m high is more of a truck than a car or a bicycle
+    for name, sign in (("truck", 1), ("car", 1), ("bicycle", -1)):
+        change = after[name][1] - before[name][1]
+        assert np.sign(change) == sign, name
+    # whoever wants the captions' word alone gets it
+    truck = say(truck=answer("car", "A car."))
+    captioner = FakeCaptioner(answers=truck)
+    rmb.caption_objects(dataset, captioner, candidates="all")
+    for use_size in (True, False):
+        match(dataset, vocabulary=words, evidence="text", use_size=use_size)
+        assert rows(dataset, "concept")["truck"] == ("car",)
 
 
 def test_evidence_is_chosen(dataset: fo.Dataset) -> None:

@@ -30,6 +30,22 @@ TARGETS = {
 }
 
 
+def test_the_shipped_one_knows_how_large_things_are() -> None:
+    size = {c.name: c.size for c in load_vocabulary().concepts}
+    # the ten classes of nuScenes at their mean height, in metres
+    means = {
+        **{"car": 1.74, "truck": 2.84, "construction vehicle": 3.19},
+        **{"bus": 3.47, "trailer": 3.87, "barrier": 0.98, "bicycle": 1.28},
+        **{"motorcycle": 1.47, "pedestrian": 1.77, "traffic cone": 1.07},
+    }
+    for name, mean in means.items():
+        own = size[name]
+        assert own is not None
+        assert own.height is not None
+        low, high = own.height
+        assert low < mean < high, name
+
+
 @pytest.mark.parametrize("name", ["driving", "paper", None])
 def test_the_shipped_ones_cover_the_ten_classes(name: str | None) -> None:
     words = load_vocabulary(name)
@@ -130,6 +146,26 @@ GOOD = "- {name: car, group: common}\n"
         (
             f"concepts:\n{GOOD}- {{name: tram, nuscenes: [car]}}",
             "line 3: 'nuscenes' of concept 'tram'",
+        ),
+        (
+            f"concepts:\n{GOOD}- {{name: tram, size: 3}}",
+            "line 3: 'size' of concept 'tram' must give height, width",
+        ),
+        (
+            f"concepts:\n{GOOD}- {{name: tram, size: {{depth: [1, 2]}}}}",
+            "line 3: 'size' of concept 'tram' must give height, width",
+        ),
+        (
+            f"concepts:\n{GOOD}- name: tram\n  size:\n    width: [9, 2]",
+            "line 5: the width of 'tram' must be the least and the most",
+        ),
+        (
+            f"concepts:\n{GOOD}- {{name: tram, size: {{height: [0, 2]}}}}",
+            "line 3: the height of 'tram' must be the least and the most",
+        ),
+        (
+            f"concepts:\n{GOOD}- {{name: tram, size: {{height: ['1', 2]}}}}",
+            "line 3: the height of 'tram' must be",
         ),
         (
             f"concepts:\n{GOOD}- {{name: tram, fine: [' ']}}",
