@@ -12,7 +12,7 @@ from raremine.brain.models.huggingface_captioner import ATTENTION
 from raremine.operators.amounts import kept
 from raremine.operators.checks import check_captioner
 from raremine.operators.estimates import Estimate, estimate
-from raremine.operators.forms import Form, answers
+from raremine.operators.forms import Form, answers, field_of
 from raremine.operators.model_names import CAPTIONERS, DEVICES
 from raremine.operators.server_key import with_server_key
 from raremine.operators.stage_operator import StageOperator
@@ -84,7 +84,7 @@ class CaptionObjects(StageOperator):
         low, high = given.get("min_pixels"), given.get("max_pixels")
         if low and high and low > high:
             form.wrong("min_pixels", f"It is more than the most, {high}.")
-        field = given.get("field") or "objects"
+        field = field_of(given)
         scored = ctx.dataset.get_field(f"{field}.detections.outlier")
         if given.get("candidates", "outliers") != "all" and scored is None:
             form.wrong(
@@ -105,7 +105,7 @@ class CaptionObjects(StageOperator):
 
 def _tell_candidates(form: Form, ctx: Any) -> None:
     """Says how many captions there may be: each costs time or money."""
-    field = answers(ctx.params).get("field") or "objects"
+    field = field_of(ctx.params)
     try:
         counts = _counts(ctx, field)
     except RaremineError:
@@ -122,7 +122,7 @@ def _tell_candidates(form: Form, ctx: Any) -> None:
 
 def _todo(ctx: Any, given: Mapping[str, Any]) -> int:
     """Counts the captions that are missing, roughly."""
-    counts = _counts(ctx, given.get("field") or "objects")
+    counts = _counts(ctx, field_of(given))
     every = given.get("candidates", "outliers") == "all"
     wanted = counts["objects" if every else "outliers"]
     done = 0 if given.get("overwrite") else counts["captioned"]

@@ -19,7 +19,7 @@ from raremine.brain.errors import RaremineError
 from raremine.brain.models.chat_protocol import is_server
 from raremine.brain.models.weights import is_local
 from raremine.brain.runs import check_key
-from raremine.operators.forms import Form
+from raremine.operators.forms import Form, field_of
 
 _ULTRALYTICS = re.compile(
     r"(yolo|rtdetr|rt-detr|sam|fastsam|mobilesam)[\w.-]*$", re.IGNORECASE
@@ -164,7 +164,7 @@ def check_vectors(
     form: Form, given: Mapping[str, Any], dataset: fo.Dataset
 ) -> None:
     """Checks that the vectors are those of the chosen field's objects."""
-    key, field = given.get("embeddings"), given.get("field") or "objects"
+    key, field = given.get("embeddings"), field_of(given)
     if not key or not dataset.has_brain_run(key):
         return
     theirs = getattr(dataset.get_brain_info(key).config, "patches_field", None)

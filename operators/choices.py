@@ -7,6 +7,8 @@ from itertools import chain, count
 
 import fiftyone as fo
 
+from raremine.brain.selection.runs import selection_runs
+
 
 def detection_fields(dataset: fo.Dataset) -> list[str]:
     """Returns the fields of detections, mined ones before the ground truth.
@@ -66,6 +68,12 @@ def frame_vector_keys(dataset: fo.Dataset, field: str) -> list[str]:
     """
     frames = dataset.list_brain_runs(type="similarity", patches_field=None)
     return list(dict.fromkeys((*vector_keys(dataset, field), *frames)))
+
+
+def selection_sizes(dataset: fo.Dataset) -> dict[str, int]:
+    """Returns how many keyframes each selection has, by its name."""
+    runs = selection_runs(dataset._root_dataset).values()
+    return {run["name"]: int(run.get("frames") or 0) for run in runs}
 
 
 def free_name(names: Sequence[str], first: str = "selection") -> str:

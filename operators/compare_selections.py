@@ -9,7 +9,7 @@ import fiftyone.operators.types as types
 
 import raremine.brain as rmb
 from raremine.operators.checks import check_names
-from raremine.operators.choices import detection_fields
+from raremine.operators.choices import detection_fields, selection_sizes
 from raremine.operators.forms import Form
 from raremine.operators.stage_operator import StageOperator
 
@@ -38,8 +38,22 @@ class CompareSelections(StageOperator):
             )
         form.pick("a", names, label="Selection a")
         form.pick("b", names[1:] + names[:1], label="Selection b")
+        self._tell_sizes(form, ctx, names)
         form.pick("field", detection_fields(ctx.dataset))
         form.text("classes", ("label", "concept"))
+
+    def _tell_sizes(self, form: Form, ctx: Any, names: list[str]) -> None:
+        """Says how many keyframes are compared, with the form's defaults."""
+        sizes = selection_sizes(ctx.dataset)
+        both = zip(("a", "b"), names, strict=False)
+        chosen = [ctx.params.get(name) or first for name, first in both]
+        if len(chosen) == 2 and sizes.keys() >= set(chosen):
+            a, b = chosen
+            form.notice(
+                "What will be done",
+                f"Compares '{a}' with '{b}': {sizes[a]:,} and "
+                f"{sizes[b]:,} keyframes. Nothing is changed.",
+            )
 
     def tell_work(self, form: Form, ctx: Any) -> None:
         """Says nothing of images: two lists of frames are compared."""

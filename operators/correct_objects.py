@@ -12,7 +12,7 @@ from raremine.brain.concepts.vocabulary import GROUPS, load_vocabulary
 from raremine.brain.errors import RaremineError
 from raremine.brain.runs import run_params
 from raremine.operators.checks import check_names
-from raremine.operators.forms import Form, answers
+from raremine.operators.forms import Form, answers, field_of
 from raremine.operators.stage_operator import StageOperator
 
 
@@ -78,7 +78,7 @@ class CorrectObjects(StageOperator):
 
 def selected_labels(ctx: Any) -> list[str]:
     """Returns the ids of the labels or patches that the user selected."""
-    field = answers(ctx.params).get("field") or "objects"
+    field = field_of(ctx.params)
     labels = [
         str(label["label_id"])
         for label in ctx.selected_labels or []
@@ -91,6 +91,6 @@ def selected_labels(ctx: Any) -> list[str]:
 
 
 def _concepts(ctx: Any) -> list[str]:
-    field = answers(ctx.params).get("field") or "objects"
+    field = field_of(ctx.params)
     recorded = run_params(ctx.dataset, f"{field}_concepts") or {}
     return list(recorded.get("concepts") or load_vocabulary().names)

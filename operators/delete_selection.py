@@ -9,6 +9,7 @@ import fiftyone.operators.types as types
 
 import raremine.brain as rmb
 from raremine.operators.checks import check_names
+from raremine.operators.choices import selection_sizes
 from raremine.operators.forms import Form
 from raremine.operators.stage_operator import StageOperator
 
@@ -33,13 +34,19 @@ class DeleteSelection(StageOperator):
                 f"Dataset '{ctx.dataset.name}' has no selection to delete.",
             )
         form.pick("name", names, label="Selection")
-        form.notice(
-            "What stays",
-            "Samples, labels, scores and exports stay as they are.",
-        )
+        sizes = selection_sizes(ctx.dataset)
+        chosen = ctx.params.get("name") or next(iter(names), None)
+        if chosen in sizes:
+            form.notice(
+                "What will be done",
+                f"The tag '{chosen}' goes from its keyframes "
+                f"({sizes[chosen]:,}), with the selection's saved views and "
+                "its run. Samples, labels, scores and exports stay as they "
+                "are.",
+            )
 
     def tell_work(self, form: Form, ctx: Any) -> None:
-        """Says nothing of images: none is touched."""
+        """Says nothing of images here: the form tells what goes."""
 
     def check_form(
         self, form: Form, given: Mapping[str, Any], ctx: Any

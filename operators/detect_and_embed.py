@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import raremine.brain as rmb
-from raremine.operators.checks import (
-    check_detector,
-    check_embedder,
-    check_new_field,
-    check_other_key,
-)
-from raremine.operators.choices import mined_fields, vector_keys
+from raremine.operators.checks import check_new_field
+from raremine.operators.choices import mined_fields
 from raremine.operators.engines import ask_for_engine
-from raremine.operators.forms import Form, answers
-from raremine.operators.model_names import DETECTORS, EMBEDDERS, WEIGHTS
+from raremine.operators.forms import Form
+from raremine.operators.model_questions import (
+    ask_for_crops,
+    ask_for_crops_key,
+    ask_for_models,
+    check_crops_key,
+    check_models,
+)
 from raremine.operators.stage_operator import StageOperator
 from raremine.operators.targets import target_collection
 
@@ -39,26 +40,9 @@ class DetectAndEmbed(StageOperator):
 
     def fill_form(self, form: Form, ctx: Any) -> None:
         """Asks for both models, and what is most often changed of them."""
-        form.text(
-            "detector",
-            DETECTORS,
-            description="Weights file or name of an Ultralytics detector",
-        )
-        form.text(
-            "embedder",
-            EMBEDDERS,
-            description="Name that open_clip knows, or a local folder",
-        )
-        form.text(
-            "pretrained",
-            WEIGHTS,
-            description="Weights of the embedder, an open_clip tag or a file; "
-            "a local folder brings its own",
-        )
+        ask_for_models(form)
         form.text("field", mined_fields(ctx.dataset))
-        form.text(
-            "brain_key", vector_keys(ctx.dataset, _field(answers(ctx.params)))
-        )
+        ask_for_crops_key(form, ctx)
         form.switch("overwrite")
         with form.section("Detector options"):
             form.decimal("conf", 0.0, 1.0)
@@ -67,8 +51,7 @@ class DetectAndEmbed(StageOperator):
             form.integer("max_det", 1)
             form.texts("classes")
         with form.section("Crops"):
-            form.decimal("padding", 0.0, 1.0)
-            form.decimal("min_size", 0.0)
+            ask_for_crops(form)
         with form.section("Speed and memory"):
             ask_for_engine(form)
 
@@ -76,17 +59,9 @@ class DetectAndEmbed(StageOperator):
         self, form: Form, given: Mapping[str, Any], ctx: Any
     ) -> None:
         """Checks both models, the field and the brain key."""
-        check_detector(form, "detector", given.get("detector"))
-        check_embedder(form, "embedder", given, "pretrained")
+        check_models(form, given)
         check_new_field(form, "field", given.get("field"), ctx.dataset)
-        check_other_key(
-            form,
-            "brain_key",
-            given.get("brain_key"),
-            ctx.dataset,
-            "similarity",
-            _field(given),
-        )
+        check_crops_key(form, given, ctx)
 
     def run(
         self, ctx: Any, arguments: dict[str, Any], progress: Any
@@ -99,7 +74,3 @@ class DetectAndEmbed(StageOperator):
         return rmb.detect_and_embed(
             target_collection(ctx), **arguments, progress=progress
         )
-
-
-def _field(given: Mapping[str, Any]) -> str:
-    return given.get("field") or "objects"

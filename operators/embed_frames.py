@@ -7,9 +7,9 @@ from typing import Any
 
 import raremine.brain as rmb
 from raremine.operators.checks import check_embedder, check_other_key
-from raremine.operators.engines import ask_for_engine
 from raremine.operators.forms import Form
-from raremine.operators.model_names import DEVICES, EMBEDDERS, WEIGHTS
+from raremine.operators.model_names import EMBEDDERS, WEIGHTS
+from raremine.operators.model_questions import ask_for_embedding_speed
 from raremine.operators.stage_operator import StageOperator
 from raremine.operators.targets import target_collection
 
@@ -37,10 +37,7 @@ class EmbedFrames(StageOperator):
         with form.section("Speed and memory"):
             form.switch("normalize")
             form.choice("dtype", ("float32", "float16"))
-            form.choice("precision", ("float32", "float16", "bfloat16"))
-            form.text("device", DEVICES)
-            form.integer("batch_size", 1)
-            ask_for_engine(form)
+            ask_for_embedding_speed(form)
 
     def check_form(
         self, form: Form, given: Mapping[str, Any], ctx: Any

@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import raremine.brain as rmb
-from raremine.operators.checks import check_embedder, check_other_key
-from raremine.operators.choices import vector_keys
-from raremine.operators.engines import ask_for_engine
-from raremine.operators.forms import Form, answers
-from raremine.operators.model_names import DEVICES, EMBEDDERS, WEIGHTS
+from raremine.operators.checks import check_embedder
+from raremine.operators.forms import Form
+from raremine.operators.model_names import EMBEDDERS, WEIGHTS
+from raremine.operators.model_questions import (
+    ask_for_crops,
+    ask_for_crops_key,
+    ask_for_embedding_speed,
+    check_crops_key,
+)
 from raremine.operators.stage_operator import StageOperator
 from raremine.operators.targets import target_collection
 
@@ -32,34 +36,21 @@ class EmbedObjects(StageOperator):
         form.objects(ctx.dataset)
         form.text("model", EMBEDDERS)
         form.text("pretrained", WEIGHTS)
-        form.text(
-            "brain_key", vector_keys(ctx.dataset, _field(answers(ctx.params)))
-        )
+        ask_for_crops_key(form, ctx)
         form.switch("overwrite")
         with form.section("Crops and vectors"):
-            form.decimal("padding", 0.0, 1.0)
-            form.decimal("min_size", 0.0)
+            ask_for_crops(form)
             form.switch("normalize")
             form.choice("dtype", ("float32", "float16"))
         with form.section("Speed and memory"):
-            form.choice("precision", ("float32", "float16", "bfloat16"))
-            form.text("device", DEVICES)
-            form.integer("batch_size", 1)
-            ask_for_engine(form)
+            ask_for_embedding_speed(form)
 
     def check_form(
         self, form: Form, given: Mapping[str, Any], ctx: Any
     ) -> None:
         """Checks the model and the brain key."""
         check_embedder(form, "model", given, "pretrained")
-        check_other_key(
-            form,
-            "brain_key",
-            given.get("brain_key"),
-            ctx.dataset,
-            "similarity",
-            _field(given),
-        )
+        check_crops_key(form, given, ctx)
 
     def run(
         self, ctx: Any, arguments: dict[str, Any], progress: Any
@@ -68,7 +59,3 @@ class EmbedObjects(StageOperator):
         return rmb.embed_objects(
             target_collection(ctx), **arguments, progress=progress
         )
-
-
-def _field(given: Mapping[str, Any]) -> str:
-    return given.get("field") or "objects"

@@ -20,7 +20,7 @@ from raremine.operators.choices import (
     mined_fields,
     split_names,
 )
-from raremine.operators.forms import Form, answers
+from raremine.operators.forms import Form, answers, field_of
 from raremine.operators.stage_operator import StageOperator
 
 FILTERS = {
@@ -51,7 +51,7 @@ class EvaluateMining(StageOperator):
         """Asks for strategies, budgets, targets and ground truth."""
         given = answers(ctx.params)
         fields = detection_fields(ctx.dataset)
-        field = given.get("field") or "objects"
+        field = field_of(given)
         truths = [f for f in fields if f == "ground_truth"] or fields
         if form.live and not truths:
             form.missing(
@@ -93,7 +93,7 @@ class EvaluateMining(StageOperator):
         )
         form.text("gt_field", fields, label="Ground truth")
         form.text("embeddings", frame_vector_keys(ctx.dataset, field))
-        form.texts("splits", split_names(ctx.dataset))
+        form.texts("splits", split_names(ctx.dataset), label="Splits")
         form.text("brain_key")
 
     def check_form(

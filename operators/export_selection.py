@@ -42,6 +42,8 @@ class ExportSelection(StageOperator):
         "Write a selection's frames to files that training code reads"
     )
     icon = "file_download"
+    # overwrite deletes files
+    risk = types.RiskLevel.HIGH
     works_on_view = False
     positional = ("selection", "format", "out_dir")
 

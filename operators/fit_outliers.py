@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import fiftyone.operators.types as types
+
 import raremine.brain as rmb
 from raremine.brain.outliers.model import FITTED_METHODS
 from raremine.operators.checks import check_file_to_write, check_vectors
@@ -27,6 +29,8 @@ class FitOutliers(StageOperator):
         "Learn what is usual from these objects, to score others against them"
     )
     icon = "model_training"
+    # a file of that name is replaced
+    risk = types.RiskLevel.HIGH
     positional = ("path",)
 
     def fill_form(self, form: Form, ctx: Any) -> None:

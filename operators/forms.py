@@ -79,6 +79,7 @@ def argument_help(function: Callable[..., Any]) -> dict[str, str]:
 
 def _worded(text: str) -> str:
     # An object, such as "any ``Detector``", cannot be typed into a form.
+    text = re.sub(r", ([^,()]*) or any ``[A-Z]\w+``", r" or \1", text)
     text = re.sub(r",? or any ``[A-Z]\w+``", "", text)
     text = text.replace("``", "").replace("None =", "empty =")
     return text[:1].upper() + text[1:]
@@ -97,6 +98,15 @@ def answers(params: Mapping[str, Any]) -> dict[str, Any]:
         else:
             flat[name] = value
     return flat
+
+
+def field_of(params: Mapping[str, Any]) -> str:
+    """Returns the detections field that a user works on.
+
+    Args:
+        params: as for :func:`answers`
+    """
+    return answers(params).get("field") or "objects"
 
 
 class Form:
@@ -331,8 +341,7 @@ class Form:
             facts["description"] = self._help[name]
         if default is not None and default is not inspect.Parameter.empty:
             facts["default"] = default
-        facts.update(options)
-        return {k: v for k, v in facts.items() if v is not None}
+        return facts | {k: v for k, v in options.items() if v is not None}
 
 
 def _typed() -> types.AutocompleteView:

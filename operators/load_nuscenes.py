@@ -37,6 +37,8 @@ class LoadNuscenes(StageOperator):
         "Load a nuScenes dataroot as a grouped dataset: cameras, LiDAR, boxes"
     )
     icon = "folder_open"
+    # overwrite deletes a dataset, with everything that was mined in it
+    risk = types.RiskLevel.HIGH
     needs_dataset = False
     works_on_view = False
     positional = ("dataroot", "version", "name")

@@ -12,7 +12,7 @@ from raremine.operators.checks import (
     check_vectors,
 )
 from raremine.operators.choices import map_keys
-from raremine.operators.forms import Form, answers
+from raremine.operators.forms import Form, field_of
 from raremine.operators.show_map import open_map
 from raremine.operators.stage_operator import StageOperator
 from raremine.operators.targets import target_collection
@@ -28,7 +28,7 @@ class MapObjects(StageOperator):
 
     def fill_form(self, form: Form, ctx: Any) -> None:
         """Asks for the objects, their vectors and how to make the map."""
-        field = answers(ctx.params).get("field") or "objects"
+        field = field_of(ctx.params)
         maps = map_keys(ctx.dataset, field)
         form.objects(ctx.dataset)
         form.vectors(ctx.dataset, field)
@@ -45,7 +45,7 @@ class MapObjects(StageOperator):
         self, form: Form, given: Mapping[str, Any], ctx: Any
     ) -> None:
         """Checks the vectors and both keys."""
-        field = given.get("field") or "objects"
+        field = field_of(given)
         check_vectors(form, given, ctx.dataset)
         key = given.get("brain_key")
         check_other_key(

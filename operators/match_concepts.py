@@ -11,7 +11,7 @@ from raremine.operators.checks import (
     check_vocabulary,
     vocabulary_names,
 )
-from raremine.operators.forms import Form, answers
+from raremine.operators.forms import Form, answers, field_of
 from raremine.operators.stage_operator import StageOperator
 from raremine.operators.targets import target_collection
 
@@ -48,7 +48,7 @@ class MatchConcepts(StageOperator):
         check_vectors(form, given, ctx.dataset)
         chosen = given.get("vocabulary")
         check_vocabulary(form, "vocabulary", chosen, given.get("targets"))
-        field = given.get("field") or "objects"
+        field = field_of(given)
         captions = f"{field}.detections.caption"
         if (
             given.get("evidence") == "text"

@@ -11,8 +11,6 @@ from raremine.brain.models.weights import is_local
 from raremine.operators.amounts import finished_of, kept
 from raremine.operators.checks import (
     check_captioner,
-    check_detector,
-    check_embedder,
     check_file,
     check_folder_to_write,
     check_new_field,
@@ -21,9 +19,9 @@ from raremine.operators.checks import (
 )
 from raremine.operators.choices import mined_fields
 from raremine.operators.estimates import Estimate, estimate
-from raremine.operators.forms import Form, answers
-from raremine.operators.model_names import CAPTIONERS, DETECTORS, EMBEDDERS
-from raremine.operators.model_names import WEIGHTS as PRETRAINED
+from raremine.operators.forms import Form, answers, field_of
+from raremine.operators.model_names import CAPTIONERS
+from raremine.operators.model_questions import ask_for_models, check_models
 from raremine.operators.recipes import (
     SHARES,
     add_shares,
@@ -59,24 +57,7 @@ class Mine(StageOperator):
         """Asks for models, vocabulary and the split."""
         given = answers(ctx.params)
         form.choice("preset", ("default", "paper"))
-        form.text(
-            "detector",
-            DETECTORS,
-            description="Weights file or name of an Ultralytics detector",
-        )
-        form.text(
-            "embedder",
-            EMBEDDERS,
-            default=EMBEDDER,
-            description="Name that open_clip knows, or a local folder",
-        )
-        form.text(
-            "pretrained",
-            PRETRAINED,
-            default=WEIGHTS,
-            description="Weights of the embedder, an open_clip tag or a file; "
-            "a local folder brings its own",
-        )
+        ask_for_models(form, EMBEDDER, WEIGHTS)
         form.switch(
             "captions",
             default=True,
@@ -145,8 +126,7 @@ class Mine(StageOperator):
         self, form: Form, given: Mapping[str, Any], ctx: Any
     ) -> None:
         """Checks the models, the vocabulary, the shares and the folder."""
-        check_detector(form, "detector", given.get("detector"))
-        check_embedder(form, "embedder", given, "pretrained")
+        check_models(form, given)
         if given.get("captions", True):
             check_captioner(form, "captioner", given.get("captioner"))
         chosen, targets = _vocabulary(given), given.get("targets")
@@ -176,12 +156,12 @@ class Mine(StageOperator):
 
 def _detected(ctx: Any, given: Mapping[str, Any]) -> int:
     """Counts the images that an earlier run has looked at."""
-    status = f"{given.get('field') or 'objects'}_status"
+    status = f"{field_of(given)}_status"
     return finished_of(ctx, status, whole=True)
 
 
 def _captioned(ctx: Any, given: Mapping[str, Any]) -> int:
-    field = given.get("field") or "objects"
+    field = field_of(given)
     return kept(
         ctx,
         f"captions of {field}",

@@ -9,7 +9,7 @@ import raremine.brain as rmb
 from raremine.brain.novelty.ranking import MISSING
 from raremine.brain.novelty.signals import numeric_names
 from raremine.operators.checks import check_run_key
-from raremine.operators.forms import Form, answers
+from raremine.operators.forms import Form, field_of
 from raremine.operators.stage_operator import StageOperator
 from raremine.operators.targets import target_collection
 
@@ -48,7 +48,7 @@ class RankPareto(StageOperator):
         self, form: Form, given: Mapping[str, Any], ctx: Any
     ) -> None:
         """Checks the signals and the brain key."""
-        field = given.get("field") or "objects"
+        field = field_of(given)
         present = set(numeric_names(ctx.dataset, field))
         unknown = [
             name
@@ -74,7 +74,7 @@ class RankPareto(StageOperator):
 
 def _signals(ctx: Any) -> tuple[str, ...]:
     """Every number there is, the usual signals first."""
-    field = answers(ctx.params).get("field") or "objects"
+    field = field_of(ctx.params)
     present = numeric_names(ctx.dataset, field)
     usual = [s for s in SIGNALS if s.lstrip("-") in present]
     return tuple(dict.fromkeys((*(usual or SIGNALS), *present)))

@@ -9,7 +9,7 @@ import raremine.brain as rmb
 from raremine.brain.novelty.frequency import POOLINGS, UNITS
 from raremine.brain.novelty.stage import SOURCES
 from raremine.operators.checks import check_run_key
-from raremine.operators.forms import Form, answers
+from raremine.operators.forms import Form, field_of
 from raremine.operators.stage_operator import StageOperator
 from raremine.operators.targets import target_collection
 
@@ -25,7 +25,7 @@ class ScoreNovelty(StageOperator):
     def fill_form(self, form: Form, ctx: Any) -> None:
         """Asks for how keywords are found, counted and pooled."""
         form.objects(ctx.dataset)
-        field = answers(ctx.params).get("field") or "objects"
+        field = field_of(ctx.params)
         captions = f"{field}.detections.caption"
         if form.live and ctx.dataset.get_field(captions) is None:
             form.missing(

@@ -27,7 +27,6 @@ class SearchObjects(StageOperator):
     icon = "search"
     positional = ("query",)
     shows_view = True
-    risk = types.RiskLevel.LOW
 
     def resolve_placement(self, ctx: Any) -> types.Placement | None:
         """Puts a button beside FiftyOne's own search, if that can be used."""
@@ -46,6 +45,12 @@ class SearchObjects(StageOperator):
         form.vectors(ctx.dataset, answers(ctx.params).get("field"))
         form.integer("k", 1, label="Objects to show")
         form.text("name")
+        name = answers(ctx.params).get("name")
+        if form.live and ctx.dataset.has_saved_view(name or ""):
+            form.notice(
+                "The name is in use",
+                f"The saved view '{name}' will be replaced.",
+            )
 
     def check_form(
         self, form: Form, given: Mapping[str, Any], ctx: Any

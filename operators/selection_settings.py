@@ -21,7 +21,7 @@ from raremine.operators.choices import (
     mined_fields,
     split_names,
 )
-from raremine.operators.forms import Form, argument_help
+from raremine.operators.forms import Form, argument_help, field_of
 from raremine.operators.recipes import SHARES, add_shares, take_shares
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
@@ -114,7 +114,7 @@ def add_limits(form: Form, params: Mapping[str, Any], ctx: Any) -> None:
 
 
 def _ask_for_limits(form: Form, params: Mapping[str, Any], ctx: Any) -> None:
-    field = params.get("field") or "objects"
+    field = field_of(params)
     texts = argument_help(select_frames)
     form.integer("max_frames_per_scene", 1, **_help(texts, LIMITS[0]))
     form.decimal("min_gap_seconds", 0.0, **_help(texts, LIMITS[1]))
@@ -212,7 +212,7 @@ def _check_strategies(
     form: Form, ctx: Any, given: Mapping[str, Any], recipe: Any
 ) -> None:
     """Says which stage has to run before the recipe can be followed."""
-    field = given.get("field") or "objects"
+    field = field_of(given)
     shares = load_recipe(recipe).shares
     grouped = ctx.dataset.get_field(f"{field}.detections.group") is not None
     wanted = [name for name in ("target", "rare") if shares.get(name)]

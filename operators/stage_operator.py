@@ -31,7 +31,7 @@ from raremine.operators.estimates import (
     estimate,
     remember,
 )
-from raremine.operators.forms import Form, answers
+from raremine.operators.forms import Form, answers, field_of
 from raremine.operators.live_run import SHOWN, run_live
 from raremine.operators.next_steps import steps_after
 from raremine.operators.progress import Reporter
@@ -57,7 +57,9 @@ class StageOperator(foo.Operator):
         label: name in the App
         description: one sentence for the operator browser
         icon: name of a Material icon
-        risk: what the operator can do to existing data
+        risk: what the worst answers can do to what is there: read it (low);
+            write or replace what a run can make again (medium); delete or
+            replace what cannot be made again, or files (high)
         needs_dataset: whether it works on a dataset at all
         works_on_view: whether it works on a target that the user chooses,
             and not on the whole dataset
@@ -280,7 +282,7 @@ class StageOperator(foo.Operator):
         return None if results.get(SHOWN) else self._output(ctx, results)
 
     def _output(self, ctx: Any, results: Mapping[str, Any]) -> types.Property:
-        field = answers(ctx.params).get("field") or "objects"
+        field = field_of(ctx.params)
         steps = steps_after(self.stage, ctx.dataset, results, field)
         return show(results, steps, f"{self.label}: done")
 

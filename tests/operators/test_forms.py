@@ -13,10 +13,12 @@ def _documented(a: int, b: float = 0.5, **rest: int) -> None:
             two lines: with a colon
         b (0.5): second thing, ``None`` allowed, None = none
         c ((1, 2)): a default with brackets, or any ``Thing``
+        d: a name (.a, .b), or any ``Thing``
+        e: a name, a folder or any ``Thing``
         **rest: the rest
 
     Returns:
-        d: no argument
+        f: no argument
     """
 
 
@@ -25,6 +27,8 @@ def test_descriptions_are_joined_and_worded_for_a_form() -> None:
         "a": "First thing, which takes two lines: with a colon",
         "b": "Second thing, None allowed, empty = none",
         "c": "A default with brackets",
+        "d": "A name (.a, .b)",
+        "e": "A name or a folder",
         "rest": "The rest",
     }
 

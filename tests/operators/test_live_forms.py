@@ -13,6 +13,8 @@ import fiftyone.operators.types as types
 import pytest
 from fiftyone.operators.executor import ExecutionContext
 
+import raremine.brain as rmb
+from raremine.brain.columns import all_slices
 from raremine.operators import OPERATORS
 from raremine.operators import amounts as counting
 from raremine.operators.estimates import Estimate, estimate, remember
@@ -161,6 +163,47 @@ def test_what_is_right_is_not_called_wrong(
 ) -> None:
     asked = ask(name, **params)
     assert not [key for key in params if asked[key].invalid]
+
+
+def test_what_would_be_replaced_or_deleted_is_told(
+    ask: Ask, mined: fo.Dataset
+) -> None:
+    mined.save_view("Trucks", mined.select_group_slices("CAM_FRONT"))
+    assert "the_name_is_in_use" not in ask("search_objects", name="Cars")
+    told = ask("search_objects", name="Trucks")["the_name_is_in_use"]
+    assert "'Trucks' will be replaced" in told.view.description
+
+    samples = all_slices(mined)
+    samples.set_values("split", ["train"] * len(samples))
+    samples.set_values("scene_name", ["s"] * len(samples))
+    for name, share in (("few", 0.4), ("all", 1.0)):
+        rmb.select_frames(mined, {"random": share}, name=name)
+    for params, words in (
+        ({}, "'few' goes from its keyframes (1)"),
+        ({"name": "all"}, "(3)"),
+    ):
+        told = ask("delete_selection", **params)["what_will_be_done"]
+        assert words in told.view.description
+    told = ask("compare_selections")["what_will_be_done"].view.description
+    assert "'few' with 'all': 1 and 3 keyframes" in told
+
+
+def test_a_list_of_splits_is_not_called_a_file(ask: Ask) -> None:
+    assert "File" in ask("load_nuscenes")["splits"].view.label
+    assert ask("evaluate_mining")["splits"].view.label == "Splits"
+
+
+def test_the_search_has_a_button_where_there_is_something_to_search(
+    mined: fo.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator = foo.get_operator(f"{PLUGIN}/search_objects")
+    request = {"dataset_name": mined.name}
+    ctx = ExecutionContext(request, operator_uri=operator.uri)
+    assert operator.resolve_placement(ctx) is None
+    monkeypatch.setattr(fo.Dataset, "list_brain_runs", lambda *_, **__: ["x"])
+    placement = operator.resolve_placement(ctx)
+    assert placement.place == types.Places.SAMPLES_GRID_ACTIONS
+    assert placement.view.prompt
 
 
 def test_a_script_is_told_by_the_sdk_and_not_by_the_form(

@@ -49,9 +49,12 @@ EXTRA = {
 
 
 RISKS = {
-    # they read, or show
+    # it reads
     "compare_selections": "low",
-    "search_objects": "low",
+    # "overwrite" deletes a dataset, or files; a model replaces a file
+    "load_nuscenes": "high",
+    "export_selection": "high",
+    "fit_outliers": "high",
     # tags, views and a run are gone for good
     "delete_selection": "high",
 }
