@@ -14,6 +14,7 @@ from raremine.operators.evaluate_mining import EvaluateMining
 from raremine.operators.export_selection import ExportSelection
 from raremine.operators.fit_outliers import FitOutliers
 from raremine.operators.load_nuscenes import LoadNuscenes
+from raremine.operators.locate_objects import LocateObjects
 from raremine.operators.map_objects import MapObjects
 from raremine.operators.match_concepts import MatchConcepts
 from raremine.operators.mine import Mine
@@ -31,6 +32,7 @@ OPERATORS = (
     EmbedObjects,
     EmbedFrames,
     DetectAndEmbed,
+    LocateObjects,
     SearchObjects,
     ScoreOutliers,
     FitOutliers,

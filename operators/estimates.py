@@ -55,6 +55,7 @@ RATES: Mapping[str, Rate] = {
     "embed_objects": Rate("objects", 0.1, 0.002, 10.0, 605e6),
     "embed_frames": Rate("images", 0.12, 0.02, 10.0, 605e6),
     "detect_and_embed": Rate("images", 6.5, 0.05, 15.0, 87e6),
+    "locate_objects": Rate("objects", 0.001, 0.001),
     "search_objects": Rate("objects", 1e-5, 1e-5, 10.0),
     "score_outliers": Rate("objects", 0.0003, 0.0003),
     "fit_outliers": Rate("objects", 0.0003, 0.0003),

@@ -40,6 +40,7 @@ class MatchConcepts(StageOperator):
             form.decimal("margin", 0.0, 1.0)
             form.switch("only_captioned")
             form.switch("trust_detector")
+            form.switch("use_size")
 
     def check_form(
         self, form: Form, given: Mapping[str, Any], ctx: Any

@@ -8,6 +8,7 @@ from typing import Any
 import raremine.brain as rmb
 from raremine.brain.captions.candidates import count_candidates
 from raremine.brain.models.weights import is_local
+from raremine.brain.presets import preset_settings
 from raremine.operators.amounts import finished_of, kept
 from raremine.operators.checks import (
     check_captioner,
@@ -20,6 +21,7 @@ from raremine.operators.checks import (
 from raremine.operators.choices import mined_fields
 from raremine.operators.estimates import Estimate, estimate
 from raremine.operators.forms import Form, answers, field_of
+from raremine.operators.locate_objects import locatable
 from raremine.operators.model_names import CAPTIONERS
 from raremine.operators.model_questions import ask_for_models, check_models
 from raremine.operators.recipes import (
@@ -100,6 +102,7 @@ class Mine(StageOperator):
             captions -= _captioned(ctx, given)
         counts = {
             "detect_and_embed": images,
+            "locate_objects": _unlocated(ctx, given, objects),
             "score_outliers": objects,
             "map_objects": objects,
             "caption_objects": round(captions),
@@ -158,6 +161,17 @@ def _detected(ctx: Any, given: Mapping[str, Any]) -> int:
     """Counts the images that an earlier run has looked at."""
     status = f"{field_of(given)}_status"
     return finished_of(ctx, status, whole=True)
+
+
+def _unlocated(ctx: Any, given: Mapping[str, Any], objects: int) -> int:
+    """Counts the objects that are still to be measured, if any can be."""
+    concepts = preset_settings(given.get("preset") or "default")["concepts"]
+    if not (concepts["use_size"] and locatable(ctx)):
+        return 0
+    if given.get("overwrite"):
+        return objects
+    path = f"{field_of(given)}.detections.located_by"
+    return objects - finished_of(ctx, path, whole=True)
 
 
 def _captioned(ctx: Any, given: Mapping[str, Any]) -> int:

@@ -36,6 +36,7 @@ NEXT: Mapping[str, tuple[str, str]] = {
     "embed_objects": ("score_outliers", "Score outliers"),
     "detect_and_embed": ("score_outliers", "Score outliers"),
     "embed_frames": ("select_frames", "Select frames"),
+    "locate_objects": ("match_concepts", "Match concepts"),
     "score_outliers": ("caption_objects", "Caption objects"),
     "fit_outliers": ("score_outliers", "Score outliers"),
     "map_objects": ("caption_objects", "Caption objects"),

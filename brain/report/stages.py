@@ -13,6 +13,7 @@ TITLES = {
     ),
     "detect": (("detect_objects",), "Detect"),
     "embed": (("embed_objects",), "Embed"),
+    "locate": (("locate_objects",), "Locate"),
     "outliers": (("score_outliers",), "Score outliers"),
     "map": (("map_objects",), "Map"),
     "caption": (("caption_objects",), "Caption"),

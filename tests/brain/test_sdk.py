@@ -25,6 +25,7 @@ BODIES = {
     "evaluate_mining": "evaluation.stage:evaluate_mining",
     "fit_outliers": "outliers.stage:fit_reference",
     "load_nuscenes": "nuscenes.loader:load_nuscenes",
+    "locate_objects": "locating.stage:locate_objects",
     "map_objects": "maps.stage:lay_out",
     "match_concepts": "concepts.stage:match_objects",
     "rank_pareto": "novelty.ranking:rank",

@@ -191,6 +191,7 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "embed_objects": (("ViT-B-16", "openai"), {}),
     "embed_frames": (("ViT-B-16",), {}),
     "detect_and_embed": (("yolov8n.pt", "ViT-B-16"), {"conf": 0.3}),
+    "locate_objects": ((), {"workers": 1}),
     "search_objects": (("a truck",), {"k": 3}),
     "score_outliers": ((), {"methods": ["knn"]}),
     "fit_outliers": (("/tmp/usual.npz",), {"share": 0.1}),

@@ -157,6 +157,7 @@ COLLECTION_STAGES = {
     "detect_objects": {"model": "yolov8n.pt", "conf": 0.3, "classes": ["car"]},
     "embed_objects": {"model": "ViT-B-16", "normalize": False},
     "detect_and_embed": {"detector": "yolov8n.pt", "engine": "ray"},
+    "locate_objects": {"workers": 1, "overwrite": True},
     "map_objects": {"method": "pca", "seed": 3},
     "caption_objects": {"candidates": "all", "dtype": "float16"},
     "score_outliers": {"methods": ["knn", "lof"], "share": 0.1},
@@ -166,7 +167,7 @@ COLLECTION_STAGES = {
 }
 HAS_PROGRESS = {
     *("detect_objects", "embed_objects", "detect_and_embed"),
-    "caption_objects",
+    *("locate_objects", "caption_objects"),
 }
 
 

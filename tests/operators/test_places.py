@@ -23,6 +23,7 @@ ON_A_TARGET: Mapping[str, Mapping[str, Any]] = {
     "embed_objects": {},
     "embed_frames": {},
     "detect_and_embed": {},
+    "locate_objects": {},
     "search_objects": {"query": "a truck"},
     "score_outliers": {},
     "fit_outliers": {"path": "/tmp/usual.npz"},
