@@ -94,8 +94,9 @@ def locate(
     """Finds out how far the objects of an image are and how large.
 
     By LiDAR where enough points hit an object, else by where its lower edge
-    meets the ground, taken as flat: see ``likeliest``. The size is that of the box at this
-    depth, so of what is seen: a truck half behind a house is half as long.
+    meets the ground, taken as flat: see ``likeliest``. The size is that of
+    the box at this depth, so of what is seen: a truck half behind a house is
+    half as long.
 
     Args:
         boxes: (n, 4) float, relative x, y, width, height
@@ -142,13 +143,13 @@ def see(cloud: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
         (q, 2) float64 pixels of the points inside of the image, and their
         (q,) depths in metres
     """
-    points = transform_points(
-        invert_pose(camera.to_world), np.asarray(cloud, dtype=np.float64)
-    )
-    points = points[points[:, 2] > NEAR]
+    from_world = invert_pose(camera.to_world)
+    points = np.asarray(cloud, dtype=np.float64)
+    # most points are behind: they are not even turned
+    ahead = points @ from_world[2, :3] + from_world[2, 3] > NEAR
+    points = transform_points(from_world, points[ahead])
     pixels = project_points(points, camera.intrinsic)
-    size = (camera.width, camera.height)
-    inside = ((pixels >= 0) & (pixels < size)).all(axis=1)
+    inside = _between(pixels, (0, 0), (camera.width, camera.height))
     return pixels[inside], points[inside, 2]
 
 
@@ -176,7 +177,7 @@ def lidar_depths(
     for row, (x, y, width, height) in enumerate(boxes):
         low = (x + left * width, y + top * height)
         high = (x + right * width, y + bottom * height)
-        inside = ((pixels > low) & (pixels < high)).all(axis=1)
+        inside = _between(pixels, low, high)
         if inside.any():
             at, count[row] = likeliest(depth[inside], float(ground[row]))
             if count[row] >= LEAST_POINTS:
@@ -230,6 +231,17 @@ def ground_depths(boxes: np.ndarray, camera: Camera) -> np.ndarray:
         depth = -camera.to_world[2, 3] / down
     known = (down < 0) & (depth > 0) & (depth <= FARTHEST)
     return np.where(known, depth, np.nan)
+
+
+def _between(
+    pixels: np.ndarray, low: tuple[float, float], high: tuple[float, float]
+) -> np.ndarray:
+    """Returns which (q, 2) pixels lie from ``low`` up to below ``high``."""
+    # column by column: several times as fast as all(axis=1)
+    x, y = pixels[:, 0], pixels[:, 1]
+    return np.asarray(
+        (x >= low[0]) & (x < high[0]) & (y >= low[1]) & (y < high[1])
+    )
 
 
 def _rays(pixels: np.ndarray, camera: Camera) -> np.ndarray:

@@ -27,8 +27,8 @@ def locate_objects(
     Writes ``distance`` (m from the ego, on the ground plane, as in
     ``ground_truth``), ``seen_width`` and ``seen_height`` (m: the box's size
     at that depth, so less than the object's where it is hidden or cut),
-    ``lidar_points`` (at that depth, in the inner part of the box) and ``located_by``
-    ("lidar", "ground" or "none").
+    ``lidar_points`` (at that depth, in the inner part of the box) and
+    ``located_by`` ("lidar", "ground" or "none").
 
     Args:
         samples: any collection with objects. Images need
