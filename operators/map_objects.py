@@ -32,7 +32,12 @@ class MapObjects(StageOperator):
         maps = map_keys(ctx.dataset, field)
         form.objects(ctx.dataset)
         form.vectors(ctx.dataset, field)
-        form.choice("method", ("umap", "tsne", "pca"))
+        form.choice(
+            "method",
+            ("umap", "tsne", "pca"),
+            description="umap, tsne or pca; empty = umap, or that of the map "
+            "that is added to",
+        )
         form.text("brain_key", maps)
         form.switch("overwrite")
         with form.section("Layout, or adding to a map"):

@@ -22,6 +22,7 @@ def add_shares(form: Form, *, with_file: bool = True) -> None:
             0.0,
             1.0,
             default=default,
+            label=f"{name.replace('_', ' ').capitalize()} (0 to 1)",
             description=f"Share of all train frames to take {what}",
         )
     if with_file:

@@ -67,8 +67,8 @@ def test_mining_is_watched_to_its_summary(
     driver.unfold(form, "Training split")
     driver.unfold(form, "Where results go")
     for label, answer in {
-        "Random share": "0.2",
-        "Target share": "0.2",
+        "Random share (0 to 1)": "0.2",
+        "Target share (0 to 1)": "0.2",
         "Output folder": str(tmp_path / "out"),
     }.items():
         driver.fill(form, label, answer)
