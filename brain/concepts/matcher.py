@@ -223,7 +223,11 @@ def _calibrated(
     if detector is not None:
         witnesses["detector"] = detector
     if size is not None:
-        witnesses["size"] = size
+        # a size tells which of two things it is, not what it is: without
+        # any other witness there is no evidence
+        seen = [np.isfinite(says).all(axis=1) for says in witnesses.values()]
+        heard = np.any(seen, axis=0)[:, None]
+        witnesses["size"] = np.where(heard, size, np.nan)
     return log_pool(witnesses)
 
 

@@ -24,8 +24,8 @@ def locate_objects(
     the ground alone does, up to 80 m.
     ``match_concepts`` holds the sizes against those of its concepts.
 
-    Writes ``distance`` (m from the ego, on the ground plane, as in
-    ``ground_truth``), ``seen_width`` and ``seen_height`` (m: the box's size
+    Writes ``distance`` (m from the ego, on the ground plane, to the side
+    that is seen), ``seen_width`` and ``seen_height`` (m: the box's size
     at that depth, so less than the object's where it is hidden or cut),
     ``lidar_points`` (at that depth, in the inner part of the box) and
     ``located_by`` ("lidar", "ground" or "none").

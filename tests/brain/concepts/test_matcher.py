@@ -153,6 +153,16 @@ def test_no_witness_rules_a_concept_out_alone() -> None:
     )
 
 
+def test_a_size_alone_decides_nothing() -> None:
+    nan = np.full((1, 3), np.nan)
+    found = match(
+        *(nan, nan, np.array([-1])),
+        **{"detector": nan, "size": np.array([[0.1, 0.1, 0.8]])},
+    )
+    assert found.best[0] == -1
+    assert np.isnan(found.total).all()
+
+
 def test_a_row_is_judged_by_what_it_has() -> None:
     nan = np.full(3, np.nan)
     text = np.stack([TEXT[0], nan, nan])
