@@ -39,6 +39,10 @@ and fall, and detectors miss feet."""
 DOUBT = 0.02
 """What a point counts at least that lies far from where the ground says."""
 
+LEAST_WEIGHT = 0.5
+"""What the points of a depth by LiDAR count at least, together: two where the
+ground says, or 25 anywhere. Fewer are more often something in front."""
+
 FARTHEST = 80.0
 """Metres up to which the ground tells a distance: beyond, a slope too small
 to see changes it by half."""
@@ -168,8 +172,8 @@ def lidar_depths(
         depth: (q,) their depths in metres
 
     Returns:
-        (n,) float64 metres, NaN with less than ``LEAST_POINTS`` there, and
-        the (n,) int64 points that lie at that depth
+        (n,) float64 metres, NaN where too few points tell one, and the
+        (n,) int64 points that lie at that depth
     """
     found = np.full(len(boxes), np.nan)
     count = np.zeros(len(boxes), dtype=np.int64)
@@ -179,13 +183,13 @@ def lidar_depths(
         high = (x + right * width, y + bottom * height)
         inside = _between(pixels, low, high)
         if inside.any():
-            at, count[row] = likeliest(depth[inside], float(ground[row]))
-            if count[row] >= LEAST_POINTS:
-                found[row] = at
+            at, points, weight = likeliest(depth[inside], float(ground[row]))
+            if points >= LEAST_POINTS and weight >= LEAST_WEIGHT:
+                found[row], count[row] = at, points
     return found, count
 
 
-def likeliest(depth: np.ndarray, ground: float) -> tuple[float, int]:
+def likeliest(depth: np.ndarray, ground: float) -> tuple[float, int, float]:
     """Returns where among some depths the object is.
 
     Depths are taken together in windows of a factor. A window counts by its
@@ -198,8 +202,8 @@ def likeliest(depth: np.ndarray, ground: float) -> tuple[float, int]:
         ground: metres, NaN = unknown: the fullest window counts
 
     Returns:
-        metres (the geometric mean of the window), and its points; of equal
-        windows the nearest
+        metres (the geometric mean of the window), its points, and what they
+        count together; of equal windows the nearest
     """
     ordered = np.sort(np.log(depth))
     start = np.arange(len(ordered))
@@ -210,8 +214,10 @@ def likeliest(depth: np.ndarray, ground: float) -> tuple[float, int]:
     if np.isfinite(ground):
         off = (mean - np.log(ground)) / SLOPE
         likely = np.maximum(np.exp(-0.5 * off**2), DOUBT)
-    best = int(np.argmax((stop - start) * likely))
-    return float(np.exp(mean[best])), int(stop[best] - start[best])
+    weight = (stop - start) * likely
+    best = int(np.argmax(weight))
+    points = int(stop[best] - start[best])
+    return float(np.exp(mean[best])), points, float(weight[best])
 
 
 def ground_depths(boxes: np.ndarray, camera: Camera) -> np.ndarray:

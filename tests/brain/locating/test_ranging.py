@@ -128,6 +128,19 @@ def test_a_single_point_is_no_depth() -> None:
     np.testing.assert_allclose(found.depth, 32)
 
 
+def test_few_points_far_from_the_ground_are_something_else() -> None:
+    boxes = np.array([box(50, 0, 3.5, 2, -2)])
+    pole = wall(20, 0.5, 1.5, 0.1, -0.1, 3)
+    found = locate(boxes, CAMERA, pole)
+    assert found.by.tolist() == ["ground"]
+    np.testing.assert_allclose(found.depth, 50)
+    assert found.points.tolist() == [0]
+    # so many points do not lie: the street may rise there
+    found = locate(boxes, CAMERA, wall(20, 0.5, 1.5, 0.1, -0.1, 9))
+    assert found.by.tolist() == ["lidar"]
+    np.testing.assert_allclose(found.depth, 20)
+
+
 def test_no_box_is_measured_by_its_neighbours() -> None:
     rng = np.random.default_rng(1)
     rows = [
@@ -149,19 +162,17 @@ def test_no_box_is_measured_by_its_neighbours() -> None:
 
 def test_the_likeliest_depth() -> None:
     depths = np.array([10.0, 10.2, 10.4, 30.0, 30.1, 30.2, 30.3])
-    fullest, points = likeliest(depths, np.nan)
-    assert points == 4
+    fullest, points, weight = likeliest(depths, np.nan)
+    assert (points, weight) == (4, 4.0)
     assert fullest == pytest.approx(30.15, abs=0.01)
-    on_ground, points = likeliest(depths, 11.0)
+    on_ground, points, weight = likeliest(depths, 11.0)
     assert points == 3
+    assert 2.5 < weight < 3
     assert on_ground == pytest.approx(10.2, abs=0.01)
     # the ground may be wrong by any factor: points alone decide then
     assert likeliest(depths, 1e6)[1] == 4
     # of equals the nearest
-    assert likeliest(np.array([5.0, 50.0]), np.nan) == (
-        pytest.approx(5.0),
-        1,
-    )
+    assert likeliest(np.array([5.0, 50.0]), np.nan)[0] == pytest.approx(5.0)
 
 
 def test_no_boxes() -> None:
