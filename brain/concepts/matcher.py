@@ -132,6 +132,7 @@ def match(
     weight: float = 0.5,
     detector: np.ndarray | None = None,
     size: np.ndarray | None = None,
+    barred: np.ndarray | None = None,
 ) -> Match:
     """Joins text and image evidence and takes the best two concepts.
 
@@ -160,6 +161,7 @@ def match(
             ``calibrated`` uses them
         size: (n, c) probabilities from ``size_evidence``, NaN rows without;
             None if size is no evidence. Only ``calibrated`` uses them
+        barred (None): (n, c) bool, concepts that a row cannot be
 
     Returns:
         a ``Match``
@@ -175,14 +177,14 @@ def match(
         raise RaremineError("There is neither text nor image evidence.")
     given = (
         *(text_cosine, image_cosine, named, image_text_cosine),
-        *(detector, size),
+        *(detector, size, barred),
     )
     rows = len(named)
     blocks = []
     # every row is judged by itself: in blocks, its many intermediate
     # numbers do not all lie in memory for a million objects
     for start in range(0, max(rows, 1), BLOCK):
-        text, image, name, agreement, detected, measured = (
+        text, image, name, agreement, detected, measured, never = (
             None if a is None else a[start : start + BLOCK] for a in given
         )
         assert name is not None
@@ -195,6 +197,8 @@ def match(
             if weighting == "adaptive" and agreement is not None:
                 w = adaptive_weight(agreement)
             total = _published(text, image, name, w)
+        if never is not None:
+            total = _without(total, never, weighting)
         blocks.append(_top_two(total))
     return Match(
         *(
@@ -246,6 +250,18 @@ def _published(
     rows = np.flatnonzero(named >= 0)
     total[rows, named[rows]] = 1.0
     return total
+
+
+def _without(
+    total: np.ndarray, barred: np.ndarray, weighting: str
+) -> np.ndarray:
+    """Takes concepts out; probabilities go to the others in proportion."""
+    if weighting != "calibrated":
+        # as far away as a cosine can be
+        return np.where(barred & np.isfinite(total), -1.0, total)
+    left = np.where(barred, 0.0, total)
+    whole = left.sum(axis=1, keepdims=True)
+    return np.asarray(left / np.where(whole > 0, whole, 1.0))
 
 
 def detector_evidence(

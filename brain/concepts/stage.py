@@ -265,6 +265,10 @@ def _decide(
             captions, terms, model, crops if weighting == "adaptive" else None
         )
     detected = [words.concept_of(str(label)) for label in table["label"]]
+    size = None
+    if use_size and evidence != "text":
+        sizes = [concept.size for concept in words.concepts]
+        size = size_evidence(_seen_size(table), sizes)
     decision = match(
         text_cosine,
         image_cosine,
@@ -279,11 +283,24 @@ def _decide(
         )
         if trust_detector and evidence == "both"
         else None,
-        size=size_evidence(_seen_size(table), [c.size for c in words.concepts])
-        if use_size and evidence != "text"
-        else None,
+        size=size,
+        barred=_barred(words, named, size),
     )
     return decision, named, crops
+
+
+def _barred(
+    words: Vocabulary, named: np.ndarray, size: np.ndarray | None
+) -> np.ndarray | None:
+    """Returns which concepts cannot be told for want of a size."""
+    needs = np.array([concept.needs_size for concept in words.concepts])
+    if not needs.any():
+        return None
+    measured = np.zeros(len(named), dtype=bool)
+    if size is not None:
+        measured = np.isfinite(size).all(axis=1)
+    own = named[:, None] == np.arange(len(needs))
+    return np.asarray(needs & ~measured[:, None] & ~own)
 
 
 def _seen_size(table: ObjectTable) -> SeenSize:

@@ -16,7 +16,7 @@ SHIPPED = {"driving": "driving.yml", "paper": "paper.yml"}
 
 _KEYS = {
     *("name", "group", "nuscenes", "synonyms", "fine"),
-    *("templates", "ridden", "size"),
+    *("templates", "ridden", "size", "needs_size"),
 }
 _TOP_KEYS = {"concepts", "templates"}
 
@@ -36,6 +36,8 @@ class Concept:
         templates: its own, each with one ``{}``; none = the vocabulary's
         ridden: whether a person on it counts as part of it
         size: how large it is, None = that says nothing of it
+        needs_size: whether it looks like another concept, so that it counts
+            only where the size was measured or a caption names it
     """
 
     name: str
@@ -45,6 +47,7 @@ class Concept:
     templates: tuple[str, ...] = ()
     ridden: bool = False
     size: Size | None = None
+    needs_size: bool = False
 
 
 @dataclass(frozen=True)
@@ -257,11 +260,18 @@ class _Reader:
                 f"'nuscenes' of concept '{name}' must be the name of one "
                 "nuScenes class.",
             )
-        ridden = item.get("ridden", False)
-        if not isinstance(ridden, bool):
+        flags = {key: item.get(key, False) for key in ("ridden", "needs_size")}
+        for key, value in flags.items():
+            if not isinstance(value, bool):
+                raise self._error(
+                    (*place, key),
+                    f"'{key}' of concept '{name}' must be true or false.",
+                )
+        if flags["needs_size"] and item.get("size") is None:
             raise self._error(
-                (*place, "ridden"),
-                f"'ridden' of concept '{name}' must be true or false.",
+                (*place, "needs_size"),
+                f"concept '{name}' needs its 'size' to be told from others; "
+                "add one.",
             )
         places: dict[str, Place] = {}
         for term, at in terms:
@@ -276,8 +286,9 @@ class _Reader:
             nuscenes,
             tuple(places),
             self._templates(item, place, f" of concept '{name}'"),
-            ridden,
+            flags["ridden"],
             self._size(item, place, name),
+            flags["needs_size"],
         )
         return concept, places
 

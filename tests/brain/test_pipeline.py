@@ -94,7 +94,9 @@ def test_a_preset_runs_to_the_end(
     table = read_objects(dataset, names=["label", "group", "reason"])
     by_label = dict(zip(table["label"], table["group"], strict=True))
     if preset == "default":
-        assert by_label["truck"] == by_label["bicycle"] == "target"
+        assert by_label["truck"] == "target"
+        # of the bicycle the detector is half sure, and nobody else saw it
+        assert (by_label["bicycle"] == "target") == captions
         assert by_label["dog"] == "rare"
         assert by_label["car"] == by_label["traffic light"] == "common"
     for reason in table["reason"]:

@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from raremine.brain.concepts.matcher import (
     SURE,
+    WEIGHTINGS,
     adaptive_weight,
     log_pool,
     match,
@@ -151,6 +152,27 @@ def test_no_witness_rules_a_concept_out_alone() -> None:
     np.testing.assert_allclose(
         pooled[0], np.array([first, second]) / (first + second)
     )
+
+
+@pytest.mark.parametrize("weighting", WEIGHTINGS)
+def test_a_barred_concept_is_as_if_it_was_not_there(weighting: str) -> None:
+    rng = np.random.default_rng(3)
+    text, image = rng.uniform(0, 1, (2, 6, 4))
+    image[4] = text[4] = np.nan
+    settings = {"weighting": weighting, "logit_scale": 5.0}
+    named = np.full(6, -1)
+    barred = np.zeros((6, 4), dtype=bool)
+    barred[:3, 1] = True
+    found = match(text, image, named, **settings, barred=barred)
+    free = match(text, image, named, **settings)
+    assert 1 not in found.best[:3]
+    assert 1 not in found.second[:3]
+    np.testing.assert_allclose(found.total[3:], free.total[3:])
+    others = [0, 2, 3]
+    left = free.total[:3, others]
+    if weighting == "calibrated":
+        left = left / left.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found.total[:3, others], left)
 
 
 def test_a_size_alone_decides_nothing() -> None:

@@ -148,6 +148,14 @@ GOOD = "- {name: car, group: common}\n"
             "line 3: 'nuscenes' of concept 'tram'",
         ),
         (
+            f"concepts:\n{GOOD}- {{name: tram, needs_size: 1}}",
+            "line 3: 'needs_size' of concept 'tram' must be true or false",
+        ),
+        (
+            f"concepts:\n{GOOD}- {{name: tram, needs_size: true}}",
+            "line 3: concept 'tram' needs its 'size'",
+        ),
+        (
             f"concepts:\n{GOOD}- {{name: tram, size: 3}}",
             "line 3: 'size' of concept 'tram' must give height, width",
         ),
