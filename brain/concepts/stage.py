@@ -23,33 +23,25 @@ from raremine.brain.concepts.correction import (
     CORRECTION_COLUMNS,
     apply_corrections,
 )
-from raremine.brain.concepts.evidence import CropVectors, caption_cosines
+from raremine.brain.concepts.evidence import CropVectors
+from raremine.brain.concepts.judging import COLUMNS, decide
 from raremine.brain.concepts.matcher import (
     Match,
-    detector_evidence,
     group_score,
     groups_by_score,
-    match,
-    term_vectors,
 )
-from raremine.brain.concepts.naming import ConceptNames
 from raremine.brain.concepts.reasons import reason
 from raremine.brain.concepts.scenes import pool_in_scenes
-from raremine.brain.concepts.sizes import SeenSize, size_evidence
 from raremine.brain.concepts.vocabulary import Vocabulary, load_vocabulary
 from raremine.brain.crop_index import open_index
-from raremine.brain.crop_vectors import vectors_of
 from raremine.brain.errors import MissingStageError, RaremineError
 from raremine.brain.frames import write_frame_summary
-from raremine.brain.locating.ranging import EDGE, LIDAR
 from raremine.brain.models.protocols import Embedder
 from raremine.brain.objects import ObjectTable, object_array
 from raremine.brain.runs import check_key, record_run
 from raremine.brain.summary import StageSummary
 
 EVIDENCE = ("both", "text", "image")
-
-SIZE_COLUMNS = ("bounding_box", "seen_height", "seen_width", "located_by")
 
 COLUMN_TYPES: dict[str, type[fof.Field]] = {
     "concept": fof.StringField,
@@ -109,7 +101,7 @@ def match_objects(
         asked = np.ones(len(table), dtype=bool)
     dataset = scope.dataset
     model = embedder or _text_encoder(dataset, embeddings)
-    decision, named, crops = _decide(
+    decision, named, crops = decide(
         dataset,
         table,
         words,
@@ -202,14 +194,8 @@ def _read(scope: Scope, field: str) -> ObjectTable:
         scope,
         field,
         [
-            "label",
-            "confidence",
-            "caption",
-            "caption_class",
-            "caption_status",
-            "outlier_by",
-            "outlier_score",
-            *SIZE_COLUMNS,
+            *COLUMNS,
+            *("outlier_by", "outlier_score"),
             *CORRECTION_COLUMNS,
         ],
     )
@@ -225,100 +211,6 @@ def _text_encoder(dataset: fo.Dataset, embeddings: str) -> Any:
             "pass embedder=."
         )
     return OpenClipEmbedder(**index.config.embedder)
-
-
-def _decide(
-    dataset: fo.Dataset,
-    table: ObjectTable,
-    words: Vocabulary,
-    model: Embedder,
-    *,
-    evidence: str,
-    embeddings: str,
-    weighting: str,
-    templates: bool,
-    trust_detector: bool,
-    use_size: bool,
-) -> tuple[Match, np.ndarray, CropVectors | None]:
-    terms = term_vectors(words, model.embed_texts, templates)
-    place = {name: i for i, name in enumerate(words.names)}
-    named = np.full(len(table), -1, dtype=np.int64)
-    text_cosine = image_cosine = agreement = crops = None
-    if evidence != "text" or weighting == "adaptive":
-        crops = _crops(dataset, table, embeddings, terms.vectors.shape[1])
-    if crops is not None and evidence != "text":
-        image_cosine = crops.cosines(terms)
-    if evidence != "image":
-        captions = [
-            str(text) if text and status == "ok" else None
-            for text, status in zip(
-                table["caption"], table["caption_status"], strict=True
-            )
-        ]
-        names = ConceptNames(words)
-        naming = names.concept if weighting == "calibrated" else names.exact
-        for row, text in enumerate(captions):
-            if text is not None:
-                concept = naming(text, table["caption_class"][row])
-                named[row] = place[concept] if concept else -1
-        text_cosine, agreement = caption_cosines(
-            captions, terms, model, crops if weighting == "adaptive" else None
-        )
-    detected = [words.concept_of(str(label)) for label in table["label"]]
-    size = None
-    if use_size and evidence != "text":
-        sizes = [concept.size for concept in words.concepts]
-        size = size_evidence(_seen_size(table), sizes)
-    decision = match(
-        text_cosine,
-        image_cosine,
-        named,
-        weighting=weighting,
-        logit_scale=model.logit_scale,
-        image_text_cosine=agreement,
-        detector=detector_evidence(
-            np.array([place[d] if d else -1 for d in detected], dtype=int),
-            np.asarray(table["confidence"], dtype=np.float64),
-            len(words.concepts),
-        )
-        if trust_detector and evidence == "both"
-        else None,
-        size=size,
-        barred=_barred(words, named, size),
-    )
-    return decision, named, crops
-
-
-def _barred(
-    words: Vocabulary, named: np.ndarray, size: np.ndarray | None
-) -> np.ndarray | None:
-    """Returns which concepts cannot be told for want of a size."""
-    needs = np.array([concept.needs_size for concept in words.concepts])
-    if not needs.any():
-        return None
-    measured = np.zeros(len(named), dtype=bool)
-    if size is not None:
-        measured = np.isfinite(size).all(axis=1)
-    own = named[:, None] == np.arange(len(needs))
-    return np.asarray(needs & ~measured[:, None] & ~own)
-
-
-def _seen_size(table: ObjectTable) -> SeenSize:
-    """Returns the sizes that LiDAR has measured.
-
-    Those by the ground are left out: where a street rises, they are wrong,
-    and all of its objects in the same way.
-    """
-    by_lidar = np.asarray(table["located_by"], dtype=object) == LIDAR
-    boxes = table["bounding_box"]
-    after = boxes[:, :2] + boxes[:, 2:]
-    cut = (boxes[:, :2] < EDGE) | (after > 1 - EDGE)
-    return SeenSize(
-        height=np.where(by_lidar, table["seen_height"], np.nan),
-        width=np.where(by_lidar, table["seen_width"], np.nan),
-        cut_above=cut[:, 1],
-        cut_aside=cut[:, 0],
-    )
 
 
 def _in_scenes(
@@ -339,19 +231,6 @@ def _in_scenes(
     said = columns["concept_source"] == BY_HUMAN
     pooled[said] = own[said]
     return {f"{n}_evidence": pooled[:, i] for i, n in enumerate(names)}
-
-
-def _crops(
-    dataset: fo.Dataset, table: ObjectTable, embeddings: str, size: int
-) -> CropVectors:
-    vectors, rows = vectors_of(dataset, embeddings, table)
-    if len(rows) and vectors.shape[1] != size:
-        raise RaremineError(
-            f"Embeddings '{embeddings}' have {vectors.shape[1]} numbers, "
-            f"the embedder of the vocabulary makes {size}; pass the embedder "
-            "that made them."
-        )
-    return CropVectors(vectors, rows, len(table))
 
 
 def _columns(
