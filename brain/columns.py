@@ -23,7 +23,7 @@ import numpy as np
 from bson import ObjectId
 from pymongo import UpdateOne
 
-from raremine.brain.errors import RaremineError
+from raremine.brain.errors import MissingStageError, RaremineError
 from raremine.brain.objects import ObjectTable, object_array
 from raremine.brain.progress import checkpoint
 
@@ -150,6 +150,19 @@ def _all_images(dataset: fo.Dataset) -> Any:
 def has_objects(scope: Scope, field: str) -> bool:
     """Whether the dataset has a detections field of that name."""
     return scope.dataset.get_field(f"{field}.detections") is not None
+
+
+def require_objects(scope: Scope, field: str) -> None:
+    """Checks that there is a detections field of that name.
+
+    Raises:
+        MissingStageError: if not, saying what makes one
+    """
+    if not has_objects(scope, field):
+        raise MissingStageError(
+            f"Dataset '{scope.dataset.name}' has no objects in field "
+            f"'{field}'; run detect_objects first."
+        )
 
 
 def read_objects(

@@ -7,10 +7,10 @@ from typing import Any
 import fiftyone as fo
 import fiftyone.core.patches as fop
 
-from raremine.brain.columns import has_objects, resolve
+from raremine.brain.columns import require_objects, resolve
 from raremine.brain.crop_index import open_index
 from raremine.brain.crop_vectors import check_stored
-from raremine.brain.errors import MissingStageError, RaremineError
+from raremine.brain.errors import RaremineError
 
 
 def search(
@@ -32,11 +32,7 @@ def search(
         raise RaremineError(f"k={k}; give the number of objects to show.")
     scope = resolve(samples, field)
     dataset = scope.dataset
-    if not has_objects(scope, field):
-        raise MissingStageError(
-            f"Dataset '{dataset.name}' has no objects in field '{field}'; "
-            "run detect_objects first."
-        )
+    require_objects(scope, field)
     index = open_index(dataset, embeddings)
     if index.config.patches_field != field:
         raise RaremineError(

@@ -19,12 +19,12 @@ from raremine.brain.captions.prompts import build_prompt
 from raremine.brain.columns import (
     Scope,
     declare_columns,
-    has_objects,
     read_objects,
+    require_objects,
     resolve,
     write_objects,
 )
-from raremine.brain.errors import MissingStageError, RaremineError
+from raremine.brain.errors import RaremineError
 from raremine.brain.models.protocols import AnsweringCaptioner, Captioner
 from raremine.brain.objects import ObjectTable
 from raremine.brain.progress import Progress, ProgressArgument
@@ -74,11 +74,7 @@ def caption(
     build_prompt(prompt, "car")
     scope = resolve(samples, field)
     dataset = scope.dataset
-    if not has_objects(scope, field):
-        raise MissingStageError(
-            f"Dataset '{dataset.name}' has no objects in field '{field}'; "
-            "run detect_objects first."
-        )
+    require_objects(scope, field)
     table = read_objects(
         scope,
         field,

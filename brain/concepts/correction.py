@@ -12,8 +12,8 @@ import numpy as np
 from raremine.brain.columns import (
     Scope,
     declare_columns,
-    has_objects,
     read_objects,
+    require_objects,
     resolve,
     write_objects,
 )
@@ -22,7 +22,7 @@ from raremine.brain.concepts.vocabulary import (
     load_vocabulary,
     normalize,
 )
-from raremine.brain.errors import MissingStageError, RaremineError
+from raremine.brain.errors import RaremineError
 from raremine.brain.frames import write_frame_summary
 from raremine.brain.objects import ObjectTable
 from raremine.brain.runs import check_key, record_run, run_params
@@ -70,11 +70,7 @@ def correct(
     summary = StageSummary("correct_objects")
     scope = resolve(samples, field)
     dataset = scope.dataset
-    if not has_objects(scope, field):
-        raise MissingStageError(
-            f"Dataset '{dataset.name}' has no objects in field '{field}'; "
-            "run detect_objects first."
-        )
+    require_objects(scope, field)
     key = f"{field}_corrections"
     check_key(dataset, key, "corrections")
     concept = normalize(concept) if concept else None

@@ -12,8 +12,8 @@ import numpy as np
 from raremine.brain.columns import (
     Scope,
     declare_columns,
-    has_objects,
     read_objects,
+    require_objects,
     resolve,
     write_objects,
 )
@@ -34,7 +34,7 @@ from raremine.brain.concepts.reasons import reason
 from raremine.brain.concepts.scenes import pool_in_scenes
 from raremine.brain.concepts.vocabulary import Vocabulary, load_vocabulary
 from raremine.brain.crop_index import open_index
-from raremine.brain.errors import MissingStageError, RaremineError
+from raremine.brain.errors import RaremineError
 from raremine.brain.frames import write_frame_summary
 from raremine.brain.models.protocols import Embedder
 from raremine.brain.objects import ObjectTable, object_array
@@ -185,11 +185,7 @@ def match_objects(
 
 
 def _read(scope: Scope, field: str) -> ObjectTable:
-    if not has_objects(scope, field):
-        raise MissingStageError(
-            f"Dataset '{scope.dataset.name}' has no objects in field "
-            f"'{field}'; run detect_objects first."
-        )
+    require_objects(scope, field)
     return read_objects(
         scope,
         field,

@@ -13,8 +13,8 @@ import numpy as np
 from raremine.brain.columns import (
     Scope,
     declare_columns,
-    has_objects,
     read_objects,
+    require_objects,
     resolve,
     write_objects,
 )
@@ -67,11 +67,7 @@ def locate_objects(
     dataset = scope.dataset
     key = f"{field}_location"
     check_key(dataset, key, "location")
-    if not has_objects(scope, field):
-        raise MissingStageError(
-            f"Dataset '{dataset.name}' has no objects in field '{field}'; "
-            "run detect_objects first."
-        )
+    require_objects(scope, field)
     if dataset.get_field(f"{field}.detections.ann_token") is not None:
         raise RaremineError(
             f"Field '{field}' holds annotations with their cuboids: their "

@@ -11,7 +11,7 @@ from typing import Any
 import fiftyone as fo
 import numpy as np
 
-from raremine.brain.columns import has_objects, read_objects, resolve
+from raremine.brain.columns import read_objects, require_objects, resolve
 from raremine.brain.errors import MissingStageError, RaremineError
 from raremine.brain.evaluation.ground_truth import COLUMNS as TRUTH_COLUMNS
 from raremine.brain.evaluation.ground_truth import frame_truth
@@ -149,11 +149,7 @@ def gather(
     dataset = dataset._root_dataset
     result = dict(result or {})
     scope = resolve(dataset, field)
-    if not has_objects(scope, field):
-        raise MissingStageError(
-            f"Dataset '{dataset.name}' has no objects in field '{field}'; "
-            "run detect_objects first."
-        )
+    require_objects(scope, field)
     content = Content(
         name=dataset.name,
         result=result,
