@@ -88,7 +88,9 @@ def measure(dataset: Any, keyframes: int | None = None) -> dict[str, Any]:
     heights = _copy_boxes(dataset)
     scope = resolve(dataset, FIELD)
     boxes = read_objects(scope, FIELD, ["bounding_box", "ann_copy"])
-    jobs = stage._keyframes(scope, boxes, stage._cameras(scope))[:keyframes]
+    jobs = stage.keyframes_of(scope, boxes, stage.cameras_of(scope))[
+        :keyframes
+    ]
     truth = np.array([heights[t][0] for t in boxes["ann_copy"]])
     distance = np.array([heights[t][1] for t in boxes["ann_copy"]])
     found = {

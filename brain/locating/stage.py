@@ -74,7 +74,7 @@ def locate_objects(
             "distance is known and is not measured again. Name a field of "
             "detections."
         )
-    cameras = _cameras(scope)
+    cameras = cameras_of(scope)
     if not cameras:
         raise MissingStageError(
             f"No image of '{dataset.name}' says how its camera stands: that "
@@ -85,7 +85,7 @@ def locate_objects(
     if not overwrite:
         table = table.take(_missing(table))
     declare_columns(dataset, field, COLUMN_TYPES)
-    jobs = _keyframes(scope, table, cameras)
+    jobs = keyframes_of(scope, table, cameras)
     counts = dict.fromkeys((LIDAR, GROUND, NOWHERE), 0)
     with Progress(len(jobs), "Locating objects", progress) as bar:
         found: list[tuple[np.ndarray, Located]] = []
@@ -133,7 +133,7 @@ def can_locate(samples: Any, field: str = "objects") -> bool:
         samples: any collection
         field ("objects"): detections field
     """
-    return bool(_cameras(resolve(samples, field), most=1))
+    return bool(cameras_of(resolve(samples, field), most=1))
 
 
 def _missing(table: ObjectTable) -> np.ndarray:
@@ -142,8 +142,13 @@ def _missing(table: ObjectTable) -> np.ndarray:
     )
 
 
-def _cameras(scope: Scope, most: int | None = None) -> dict[str, Camera]:
-    """Returns the calibrated camera of each image that has one, by its id."""
+def cameras_of(scope: Scope, most: int | None = None) -> dict[str, Camera]:
+    """Returns the calibrated camera of each image that has one, by its id.
+
+    Args:
+        scope: the images
+        most (None): to look at so many images only, None = all
+    """
     dataset, images = scope.dataset, scope.images
     names = ("sensor_to_world", "metadata.width", "metadata.height")
     if any(dataset.get_field(name) is None for name in names):
@@ -172,10 +177,16 @@ def _cameras(scope: Scope, most: int | None = None) -> dict[str, Camera]:
     return found
 
 
-def _keyframes(
+def keyframes_of(
     scope: Scope, table: ObjectTable, cameras: Mapping[str, Camera]
 ) -> list[Keyframe]:
-    """Returns the keyframes with objects whose images are calibrated."""
+    """Returns the keyframes with objects whose images are calibrated.
+
+    Args:
+        scope: the images
+        table: the objects, with ``bounding_box``
+        cameras: of the images, by their id
+    """
     dataset = scope.dataset
     scenes, group_of = _scenes(dataset, scope.images)
     images: dict[str, list[ImageObjects]] = {}

@@ -145,6 +145,28 @@ def test_a_measured_size_is_a_witness(dataset: fo.Dataset) -> None:
         assert rows(dataset, "concept")["truck"] == ("car",)
 
 
+def test_what_only_a_size_can_tell_needs_one(dataset: fo.Dataset) -> None:
+    # to this embedder a rack of bicycles is a bicycle
+    match(dataset)
+    names = ("concept", "runner_up", "target_score")
+    before = rows(dataset, *names)["bicycle"]
+    assert before[0] == "bicycle"
+    assert "bicycle rack" not in before
+    table = read_objects(dataset)
+    columns = {
+        "seen_height": np.full(len(table), 1.3),
+        "seen_width": np.full(len(table), 4.0),
+        "located_by": np.full(len(table), "lidar", dtype=object),
+    }
+    write_objects(dataset, "objects", table, columns)
+    match(dataset)
+    wide = rows(dataset, *names)["bicycle"]
+    assert "bicycle rack" in wide[:2]
+    assert wide[2] < before[2]
+    match(dataset, use_size=False)
+    assert rows(dataset, *names)["bicycle"] == before
+
+
 def test_evidence_is_chosen(dataset: fo.Dataset) -> None:
     answers = say(bus=answer("trailer", "A trailer."))
     rmb.caption_objects(
