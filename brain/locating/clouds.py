@@ -74,6 +74,14 @@ def _check_place(path: Path, node: Mapping[str, Any]) -> None:
 
 def _read(path: Path) -> np.ndarray:
     try:
-        return finite(read_columns(path.read_bytes(), ("x", "y", "z")))
-    except (OSError, ValueError) as error:
-        raise CloudError(f"{path.name}: {error}") from error
+        content = path.read_bytes()
+    except OSError as error:
+        raise CloudError(
+            f"{path.name} cannot be read ({error.strerror or error})"
+        ) from error
+    try:
+        return finite(read_columns(content, ("x", "y", "z")))
+    except ValueError as error:
+        raise CloudError(
+            f"{path.name} is not a whole binary .pcd file ({error})"
+        ) from error

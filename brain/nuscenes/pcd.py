@@ -63,7 +63,7 @@ def read_columns(content: bytes, columns: tuple[str, ...]) -> np.ndarray:
         rows = np.frombuffer(data, dtype, count=count)
         points = np.stack([rows[c] for c in columns], axis=1)
     except (KeyError, IndexError) as error:
-        raise ValueError(str(error)) from error
+        raise ValueError(f"{error} is missing") from error
     return points.astype(np.float32)
 
 

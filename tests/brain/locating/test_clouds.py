@@ -67,5 +67,11 @@ def test_a_scene_that_cannot_be_used_says_why(tmp_path: Path) -> None:
     scene = write_scene(tmp_path, cloud(tmp_path, "lidar"))
     file = tmp_path / "lidar.pcd"
     file.write_bytes(file.read_bytes()[:-4])
-    with pytest.raises(CloudError, match=r"lidar\.pcd"):
+    with pytest.raises(CloudError, match=r"lidar\.pcd is not a whole"):
+        read_scene(scene)
+    file.write_bytes(b"no points")
+    with pytest.raises(CloudError, match="'FIELDS' is missing"):
+        read_scene(scene)
+    file.unlink()
+    with pytest.raises(CloudError, match=r"lidar\.pcd cannot be read"):
         read_scene(scene)
