@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from raremine.brain.columns import resolve
+from raremine.brain.decisions import hand_on
 from raremine.brain.models.protocols import Detector
 from raremine.brain.progress import Progress, ProgressArgument
 from raremine.brain.stream.detected_field import prepare_detection
@@ -47,4 +48,5 @@ def detect(
     with Progress(len(todo), "Detecting objects", progress) as bar:
         stream_into(store, engine.run(images_to_detect(todo)), CHUNK, bar)
     summary.count(images=len(todo), objects=store.objects, skipped=skipped)
+    summary.count(**hand_on(scope.dataset, field))
     return summary.to_dict()

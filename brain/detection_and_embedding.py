@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from raremine.brain.columns import resolve
+from raremine.brain.decisions import hand_on
 from raremine.brain.errors import RaremineError
 from raremine.brain.id_set import label_ids
 from raremine.brain.models.protocols import Detector, Embedder
@@ -164,6 +165,7 @@ def detect_and_embed(
         stream_into(store, engine.run(jobs), IMAGES, bar, vectors=VECTORS)
     index.reload()
     detected.count(images=len(todo), objects=store.objects, skipped=skipped)
+    detected.count(**hand_on(scope.dataset, field))
     embedded.count(
         objects=store.vectors,
         skipped=len(have & done),

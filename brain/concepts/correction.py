@@ -22,18 +22,19 @@ from raremine.brain.concepts.vocabulary import (
     load_vocabulary,
     normalize,
 )
+from raremine.brain.decisions import (
+    corrections_key,
+    record_decisions,
+    set_aside,
+)
 from raremine.brain.errors import RaremineError
 from raremine.brain.frames import write_frame_summary
 from raremine.brain.objects import ObjectTable
-from raremine.brain.runs import check_key, record_run, run_params
+from raremine.brain.runs import check_key, run_params
 from raremine.brain.summary import StageSummary
 
 BY_HUMAN = "human"
 BY_EVIDENCE = "evidence"
-
-CORRECTION_COLUMNS = ("human_concept", "human_group")
-"""The decision itself. It belongs to a run of its own: deleting the concepts'
-run and matching again keeps it."""
 
 _WRITTEN: dict[str, type[fof.Field]] = {
     "human_concept": fof.StringField,
@@ -71,8 +72,7 @@ def correct(
     scope = resolve(samples, field)
     dataset = scope.dataset
     require_objects(scope, field)
-    key = f"{field}_corrections"
-    check_key(dataset, key, "corrections")
+    check_key(dataset, corrections_key(field), "corrections")
     concept = normalize(concept) if concept else None
     if clear == bool(concept or group):
         raise RaremineError(
@@ -99,16 +99,7 @@ def correct(
     declare_columns(dataset, field, _WRITTEN)
     write_objects(dataset, field, table, columns)
     write_frame_summary(dataset, field)
-    everything = read_objects(dataset, field, CORRECTION_COLUMNS)
-    total = sum(name is not None for name in _decided(everything))
-    record_run(
-        dataset,
-        key,
-        "corrections",
-        field=field,
-        fields=[f"{field}.detections.{name}" for name in CORRECTION_COLUMNS],
-        results={"objects": total},
-    )
+    total = record_decisions(dataset, field, set_aside(dataset, field))
     summary.count(objects=len(table), corrected_in_all=total)
     return summary.to_dict()
 

@@ -20,7 +20,6 @@ from raremine.brain.columns import (
 from raremine.brain.concepts.correction import (
     BY_EVIDENCE,
     BY_HUMAN,
-    CORRECTION_COLUMNS,
     apply_corrections,
 )
 from raremine.brain.concepts.evidence import CropVectors
@@ -34,6 +33,7 @@ from raremine.brain.concepts.reasons import reason
 from raremine.brain.concepts.scenes import pool_in_scenes
 from raremine.brain.concepts.vocabulary import Vocabulary, load_vocabulary
 from raremine.brain.crop_index import open_index
+from raremine.brain.decisions import DECIDED_COLUMNS
 from raremine.brain.errors import RaremineError
 from raremine.brain.frames import write_frame_summary
 from raremine.brain.models.protocols import Embedder
@@ -192,7 +192,7 @@ def _read(scope: Scope, field: str) -> ObjectTable:
         [
             *COLUMNS,
             *("outlier_by", "outlier_score"),
-            *CORRECTION_COLUMNS,
+            *DECIDED_COLUMNS,
         ],
     )
 

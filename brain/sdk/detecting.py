@@ -52,7 +52,8 @@ def detect_objects(
         exact (True): decode at full size; False decodes large JPEGs at a
             fraction that still is ``imgsz``, which is faster and finds
             slightly other boxes
-        overwrite (False): redo images that have objects already
+        overwrite (False): redo images that have objects already; what a
+            human decided about them goes to the new boxes at their places
         engine ("local"): "local", or "ray" for Ray Data: media and weights
             then have to be where every machine of the cluster sees them
         actors (None): models that work at the same time, "ray" only; None =
@@ -62,7 +63,8 @@ def detect_objects(
 
     Returns:
         summary with ``images``, ``objects``, ``skipped``, ``failures``,
-        ``failed`` and ``seconds``
+        ``failed`` and ``seconds``; where corrected objects were detected
+        anew, ``corrections_kept`` and ``corrections_without_object``
 
     Raises:
         ModelError: if the weights are absent or no detection model

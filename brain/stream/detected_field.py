@@ -8,6 +8,7 @@ import fiftyone as fo
 import fiftyone.core.fields as fof
 
 from raremine.brain.columns import Scope, declare_columns, resolve
+from raremine.brain.decisions import put_aside
 from raremine.brain.errors import RaremineError
 from raremine.brain.models.protocols import Detector
 from raremine.brain.runs import check_key, record_run, run_params
@@ -132,6 +133,7 @@ def declare_detections(dataset: fo.Dataset, field: str) -> None:
 
 def _clear(scope: Scope, field: str) -> None:
     ids = scope.images.values("id")
+    put_aside(scope.dataset, field, ids)
     for name in (field, f"{field}_status", f"{field}_reason"):
         scope.dataset.set_values(
             name, dict.fromkeys(ids, None), key_field="id"
