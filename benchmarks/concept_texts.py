@@ -22,11 +22,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks._measure import machine, table, write_json
-from raremine.brain.concepts.matcher import (
-    match,
-    term_vectors,
-)
+from raremine.brain.concepts.matcher import match
 from raremine.brain.concepts.naming import ConceptNames
+from raremine.brain.concepts.term_vectors import term_vectors
 from raremine.brain.concepts.vocabulary import Vocabulary, load_vocabulary
 
 DATA = Path(__file__).with_name("data")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from raremine.brain.concepts.matcher import TermVectors, unit_rows
+from raremine.brain.concepts.term_vectors import TermVectors, unit_rows
 from raremine.brain.models.protocols import Embedder
 
 BLOCK = 32_768

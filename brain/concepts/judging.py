@@ -10,10 +10,10 @@ from raremine.brain.concepts.matcher import (
     Match,
     detector_evidence,
     match,
-    term_vectors,
 )
 from raremine.brain.concepts.naming import ConceptNames
 from raremine.brain.concepts.sizes import SeenSize, size_evidence
+from raremine.brain.concepts.term_vectors import term_vectors
 from raremine.brain.concepts.vocabulary import Vocabulary
 from raremine.brain.crop_vectors import vectors_of
 from raremine.brain.errors import RaremineError

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from raremine.brain.concepts.vocabulary import Vocabulary
 from raremine.brain.errors import RaremineError
 
 WEIGHTINGS = ("calibrated", "fixed", "adaptive")
@@ -32,37 +31,6 @@ FLOOR = 0.01
 
 
 @dataclass(frozen=True)
-class TermVectors:
-    """Text embeddings of a vocabulary's terms.
-
-    Attributes:
-        vectors: (t, d) float32, L2-normalised mean over the templates
-        concept: (t,) int64 index of the concept each term belongs to
-        count: number of concepts
-    """
-
-    vectors: np.ndarray
-    concept: np.ndarray
-    count: int
-
-    def cosines(self, queries: np.ndarray) -> np.ndarray:
-        """Returns each concept's best cosine over its terms.
-
-        Args:
-            queries: (n, d) float, L2-normalised
-
-        Returns:
-            (n, concepts) float64
-        """
-        similarity = np.asarray(queries, np.float64) @ self.vectors.T
-        out = np.full((len(queries), self.count), -1.0)
-        for concept in range(self.count):
-            of_concept = similarity[:, self.concept == concept]
-            out[:, concept] = of_concept.max(axis=1)
-        return out
-
-
-@dataclass(frozen=True)
 class Match:
     """The decision for n objects.
 
@@ -84,41 +52,6 @@ class Match:
     def margin(self) -> np.ndarray:
         """(n,) float64 best minus second score."""
         return self.score - self.second_score
-
-
-def term_vectors(
-    vocabulary: Vocabulary, embed_texts: object, templates: bool = True
-) -> TermVectors:
-    """Embeds every term of a vocabulary once.
-
-    Args:
-        vocabulary: the vocabulary
-        embed_texts: function texts → (n, d) float32, L2-normalised
-        templates (True): whether to average over the templates
-
-    Returns:
-        a ``TermVectors``
-    """
-    assert callable(embed_texts)
-    texts: list[str] = []
-    term: list[int] = []
-    concept: list[int] = []
-    for number, item in enumerate(vocabulary.concepts):
-        forms = (item.templates or vocabulary.templates) if templates else ()
-        for word in item.terms:
-            sentences = [form.format(word) for form in forms or ("{}",)]
-            texts += sentences
-            term += [len(concept)] * len(sentences)
-            concept.append(number)
-    vectors = np.asarray(embed_texts(texts), np.float64)
-    total = np.zeros((len(concept), vectors.shape[1]))
-    # the mean's length is of no interest, so the sum will do
-    np.add.at(total, term, vectors)
-    return TermVectors(
-        unit_rows(total).astype(np.float32),
-        np.array(concept, dtype=np.int64),
-        len(vocabulary.concepts),
-    )
 
 
 def match(
@@ -312,56 +245,6 @@ def log_pool(witnesses: Mapping[str, np.ndarray]) -> np.ndarray:
     return softmax(total / np.where(heaviest > 0, heaviest, 1.0))
 
 
-def group_score(
-    total: np.ndarray, members: np.ndarray, weighting: str
-) -> np.ndarray:
-    """Scores how much an object belongs to a group of concepts.
-
-    An object that is a truck with .4, a construction vehicle with .35 and a
-    car with .25 is a target with .75, although no target is sure.
-
-    Args:
-        total: (n, c) scores of every concept
-        members: (c,) bool, the concepts of the group
-        weighting: "calibrated" scores are probabilities and add up; of
-            cosines the highest counts
-
-    Returns:
-        (n,) float64 in [0, 1], NaN without evidence
-    """
-    of_group = total[:, members]
-    if not of_group.shape[1]:
-        return np.where(np.isnan(total[:, 0]), np.nan, 0.0)
-    if weighting == "calibrated":
-        return np.asarray(of_group.sum(axis=1))
-    return np.asarray(np.clip(of_group.max(axis=1), 0, 1))
-
-
-def groups_by_score(
-    target: np.ndarray, rare: np.ndarray, threshold: float
-) -> list[str]:
-    """Groups objects by how sure the group is, not by their best concept.
-
-    Of a thousand common objects some look most like a target, and they
-    outnumber the few that are one; a threshold keeps a group worth opening.
-
-    Args:
-        target: (n,) score of the target group in [0, 1], NaN = no evidence
-        rare: (n,) score of the rare group
-        threshold: least score; what is target or rare with at least this,
-            but not target alone, is rare
-
-    Returns:
-        n of "target", "rare", "common"
-    """
-    seldom = np.nan_to_num(target) + np.nan_to_num(rare)
-    return np.select(
-        [np.nan_to_num(target) >= threshold, seldom >= threshold],
-        ["target", "rare"],
-        default="common",
-    ).tolist()
-
-
 def adaptive_weight(image_text_cosine: np.ndarray) -> np.ndarray:
     """Returns the text's weight, larger when crop and caption agree.
 
@@ -397,12 +280,6 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     """Returns row-wise softmax; a row with NaN stays NaN."""
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
-
-
-def unit_rows(vectors: np.ndarray) -> np.ndarray:
-    """Returns vectors of length one; a zero vector stays zero."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(length == 0, 1, length))
 
 
 def _weighted_mean(

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from raremine.brain.concepts.evidence import BLOCK, CropVectors
-from raremine.brain.concepts.matcher import unit_rows
+from raremine.brain.concepts.term_vectors import unit_rows
 
 NEIGHBOURS = 20
 """Crops of a scene that are listened to, the crop itself among them."""

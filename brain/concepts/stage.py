@@ -23,12 +23,9 @@ from raremine.brain.concepts.correction import (
     apply_corrections,
 )
 from raremine.brain.concepts.evidence import CropVectors
+from raremine.brain.concepts.groups import group_score, groups_by_score
 from raremine.brain.concepts.judging import COLUMNS, decide
-from raremine.brain.concepts.matcher import (
-    Match,
-    group_score,
-    groups_by_score,
-)
+from raremine.brain.concepts.matcher import Match
 from raremine.brain.concepts.reasons import reason
 from raremine.brain.concepts.scenes import pool_in_scenes
 from raremine.brain.concepts.vocabulary import Vocabulary, load_vocabulary

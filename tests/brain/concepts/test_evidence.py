@@ -7,7 +7,8 @@ import pytest
 
 from raremine.brain.concepts import evidence, matcher
 from raremine.brain.concepts.evidence import CropVectors, caption_cosines
-from raremine.brain.concepts.matcher import TermVectors, match, unit_rows
+from raremine.brain.concepts.matcher import match
+from raremine.brain.concepts.term_vectors import TermVectors, unit_rows
 
 TERMS = TermVectors(
     np.array([[1, 0], [0, 1], [0.6, 0.8]], np.float32), np.array([0, 1, 1]), 2

@@ -15,9 +15,8 @@ from raremine.brain.concepts.matcher import (
     log_pool,
     match,
     softmax,
-    term_vectors,
-    unit_rows,
 )
+from raremine.brain.concepts.term_vectors import term_vectors, unit_rows
 from raremine.brain.concepts.vocabulary import load_vocabulary
 from raremine.brain.errors import RaremineError
 

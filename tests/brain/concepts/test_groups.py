@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from raremine.brain.concepts.matcher import group_score, groups_by_score
+from raremine.brain.concepts.groups import group_score, groups_by_score
 
 TARGETS = np.array([True, True, False])
 
