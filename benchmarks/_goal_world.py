@@ -44,7 +44,7 @@ def measured(dataset: Any) -> dict[str, Any]:
 
     Returns:
         by strategy the metrics at ``BUDGET`` and the areas up to the largest
-        of ``BUDGETS``; ``lifts`` by class of preset ``default``; ``found``,
+        of ``BUDGETS``; ``lifts`` of both presets by class; ``found``,
         the share of target instances that any detection shows; and
         ``ceiling``, see ``best_coverage``
     """
@@ -63,15 +63,15 @@ def measured(dataset: Any) -> dict[str, Any]:
         resamples=0,
     )
     found: dict[str, dict[str, float]] = {}
-    lifts = {}
+    lifts: dict[str, dict[str, float]] = {"default": {}, "paper": {}}
     for row in report.rows:
         at_end = row["metric"].endswith("_area")
         if row["budget"] != (BUDGETS[-1] if at_end else BUDGET):
             continue
         if row["target"] == "all":
             found.setdefault(row["strategy"], {})[row["metric"]] = row["mean"]
-        elif (row["strategy"], row["metric"]) == ("default", "frame_lift"):
-            lifts[row["target"]] = row["mean"]
+        elif row["metric"] == "frame_lift" and row["strategy"] in lifts:
+            lifts[row["strategy"]][row["target"]] = row["mean"]
 
     frames = read_frames(dataset)
     pool, _ = frame_pool(frames, None, to_train=False)

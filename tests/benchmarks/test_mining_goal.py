@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from benchmarks._goal_world import best_coverage
-from benchmarks.mining_goal import goals
+from benchmarks.mining_goal import class_lifts, goals
 from tests.brain.evaluation.test_curves import truth_of
+
+NAN = float("nan")
 
 
 def test_scenes_left_over_by_the_other_goals() -> None:
@@ -41,7 +43,10 @@ def told(**changes: Any) -> dict[str, Any]:
             "paper": paper,
             "random": random,
         },
-        "lifts": {"truck": 3.2, "bicycle": 4.0, "trailer": float("nan")},
+        "lifts": {
+            "default": {"truck": 3.2, "bicycle": 4.0, "trailer": NAN},
+            "paper": {"truck": 1.2, "bicycle": 3.0, "trailer": NAN},
+        },
         "found": 1.0,
         "ceiling": 0.65,
         **changes,
@@ -57,7 +62,25 @@ def test_a_goal_counts_only_where_it_is_met() -> None:
     assert "scenes" not in few["goal"]
     worse = goals("w", told(own={"instance_recall_area": 0.4}))
     assert "beats paper" not in worse["goal"]
-    low = goals("w", told(lifts={"truck": 2.9, "bicycle": 5.0}))
+    low = goals("w", told(lifts={"default": {"truck": 2.9, "bicycle": 5}}))
     assert "lift" not in low["goal"]
     assert not goals("w", told(ceiling=None))["possible"]
     assert not goals("w", told(found=0.5))["possible"]
+
+
+def test_a_class_is_averaged_over_the_worlds_that_have_it() -> None:
+    other = {
+        "default": {"truck": 0.0, "bicycle": NAN, "trailer": 5.0},
+        "paper": {"truck": 2.0, "bicycle": NAN, "trailer": 1.0},
+    }
+    rows = class_lifts({"a": told(), "b": told(lifts=other)})
+    assert {row.pop("class"): row for row in rows} == {
+        "truck": {
+            "worlds": 2,
+            "lift": pytest.approx(1.6),
+            "paper's": pytest.approx(1.6),
+            "lowest": 0.0,
+        },
+        "bicycle": {"worlds": 1, "lift": 4.0, "paper's": 3.0, "lowest": 4.0},
+        "trailer": {"worlds": 1, "lift": 5.0, "paper's": 1.0, "lowest": 5.0},
+    }
