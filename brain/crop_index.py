@@ -370,3 +370,22 @@ def open_index(dataset: fo.Dataset, brain_key: str) -> CropIndexResults:
             f"'{brain_key}'; run embed_objects first."
         )
     return index
+
+
+def delete_vectors(dataset: fo.Dataset) -> None:
+    """Deletes the vectors of all indexes of a dataset that is to go.
+
+    FiftyOne deletes a dataset's runs without asking them to clean up, and
+    the tables would stay on disk. A clone of the dataset keeps them.
+
+    Args:
+        dataset: the root dataset; its runs stay, with nothing in them
+    """
+    for key in dataset.list_brain_runs():
+        config = dataset.get_brain_info(key).config
+        # a folder that is not here would be made, only to look into it
+        if (
+            isinstance(config, CropIndexConfig)
+            and Path(config.index_dir).is_dir()
+        ):
+            config.build().cleanup(dataset, key)

@@ -210,10 +210,21 @@ def load_nuscenes(
         undo_load(dataset, tables, appending, before)
         raise
     if exists and not append:
-        fo.delete_dataset(name)
-        dataset.name = name
+        _replace(fo.load_dataset(name), dataset)
     _warn(dataset, problems)
     return dataset
+
+
+def _replace(old: fo.Dataset, new: fo.Dataset) -> None:
+    """Gives the new dataset the place of the old one, which is deleted."""
+    from raremine.brain.crop_index import delete_vectors
+
+    name = old.name
+    try:
+        delete_vectors(old)
+    finally:
+        old.delete()
+        new.name = name
 
 
 def _warn(dataset: fo.Dataset, problems: Problems) -> None:

@@ -17,6 +17,7 @@ from raremine.brain.columns import read_objects
 from raremine.brain.crop_index import (
     CropIndexResults,
     create_index,
+    delete_vectors,
     open_index,
 )
 from raremine.brain.crop_vectors import vectors_of
@@ -263,3 +264,33 @@ def test_vectors_left_on_another_machine_are_told(
     assert summary["objects"] == len(NAMES)
     rows = vectors_of(again, "objects_clip", read_objects(again))[1]
     assert len(rows) == len(NAMES)
+
+
+def test_vectors_of_a_dataset_that_goes_are_deleted(
+    dataset: fo.Dataset, tmp_path: Path
+) -> None:
+    folder = tmp_path / "vectors"
+    fill(make(dataset, index_dir=str(folder)), ["a"])
+    dataset.clone(persistent=False)
+    delete_vectors(dataset)
+    # the clone names the same table
+    assert len(list(folder.glob("*.lance"))) == 1
+
+
+def test_only_a_dataset_s_own_vectors_are_deleted(
+    dataset: fo.Dataset, tmp_path: Path
+) -> None:
+    folder = tmp_path / "vectors"
+    other = dataset.clone()
+    fill(make(dataset, index_dir=str(folder)), ["a"])
+    fill(make(other, index_dir=str(folder)), ["b"])
+    delete_vectors(dataset)
+    assert open_index(other, "vec").stored_ids() == {"b"}
+    assert len(list(folder.glob("*.lance"))) == 1
+    # a folder of another machine is neither needed nor made
+    other.delete_brain_run("vec")
+    index = make(other, index_dir=str(tmp_path / "gone"))
+    shutil.rmtree(tmp_path / "gone", ignore_errors=True)
+    delete_vectors(other)
+    assert not (tmp_path / "gone").exists()
+    assert index.config.index_dir == str(tmp_path / "gone")

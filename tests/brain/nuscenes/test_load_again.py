@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
+import numpy as np
 import pytest
 
+from raremine.brain.crop_index import create_index
 from raremine.brain.errors import RaremineError
 from raremine.brain.nuscenes import loader
 from raremine.brain.nuscenes.store import all_slices
@@ -40,6 +43,24 @@ def test_converted_clouds_are_reused_and_damaged_ones_made_anew(
     }
     changed = {n for n in after if after[n] != before[n]}
     assert changed == {clouds[0]}
+
+
+def test_a_replaced_dataset_leaves_no_vectors(
+    tiny: Dataroot, tmp_path: Path
+) -> None:
+    tiny.write()
+    folder = tmp_path / "vectors"
+    index = create_index(
+        *(load(tiny), "ground_truth", "vec"),
+        embedder=None,
+        params={},
+        index_dir=str(folder),
+    )
+    index.append(np.zeros((1, 2)), ["0" * 24], ["1" * 24])
+    assert list(folder.glob("*.lance"))
+    again = load(tiny, overwrite=True)
+    assert not list(folder.glob("*.lance"))
+    assert again.list_brain_runs() == []
 
 
 def test_name_taken(tiny: Dataroot) -> None:
