@@ -13,7 +13,11 @@ FIRST_FIELD = "objects"
 FIRST_SCORES = ("outlier_score", "novelty", "concept_score", "target_score")
 """Scores that are offered before all others."""
 
-_NO_SCORES = {"index", "crop_index", "pareto_order", "pareto_front", "mask"}
+_NO_SCORES = {
+    *("index", "crop_index", "pareto_order", "pareto_front", "mask"),
+    # where an object is and how large makes it neither rare nor usual
+    *("distance", "seen_width", "seen_height", "lidar_points"),
+}
 
 _TRUTH_ATTRIBUTES = ("num_lidar_pts", "ann_token", "instance_token")
 
@@ -107,7 +111,7 @@ def _described_field(dataset: fo.Dataset) -> str | None:
         return None
     keys = [
         key
-        for stage in ("concepts", "pareto", "correction")
+        for stage in ("concepts", "pareto", "corrections")
         for key in dataset.list_brain_runs(type=f"raremine_{stage}")
     ]
     if not keys:
