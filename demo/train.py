@@ -4,8 +4,9 @@
                          [--out DIR] [--cache DIR] [--seed N]
                          [--resume] [--score]
 
-Worlds are rendered once into the cache. The detector trains in one process,
-embedder and captioner one after the other in a second one, one thread each.
+Worlds are rendered once into the cache. The detector trains first, because
+the others learn from its mistakes too; these two train side by side, each in
+a process of one thread.
 """
 
 from __future__ import annotations
@@ -120,7 +121,11 @@ def _train(
             seed=options.seed,
             resume=options.resume,
         )
-    crops = list(data.crops(pictures, seed=options.seed))
+    from demo.train_boxes import mistaken_crops
+
+    unseen = data.load_pictures(data.UNSEEN_WORLDS, options.cache / "worlds")
+    crops = list(data.crops([*pictures, *unseen], seed=options.seed))
+    crops += mistaken_crops(unseen, options.out / "detector.pt")
     if name == "embedder":
         from demo.train_embedder import train_embedder as train
     else:
@@ -166,7 +171,7 @@ def main(argv: list[str] | None = None) -> int:
 
     options.cache.mkdir(parents=True, exist_ok=True)
     worlds = options.cache / "worlds"
-    specs = (*data.TRAIN_WORLDS, *data.HELD_OUT_WORLDS)
+    specs = (*data.TRAIN_WORLDS, *data.UNSEEN_WORLDS, *data.HELD_OUT_WORLDS)
     seconds = data.render_worlds(specs, worlds)
     print(f"rendered worlds in {seconds:.0f} s", flush=True)
     if options.only:
@@ -179,12 +184,12 @@ def main(argv: list[str] | None = None) -> int:
     if options.minutes:
         extra += ["--minutes", str(options.minutes)]
     command = [sys.executable, str(Path(__file__).resolve()), *extra]
-    detector = subprocess.Popen([*command, "--only", "detector"])
-    status = [
-        subprocess.call([*command, "--only", name])
+    status = [subprocess.call([*command, "--only", "detector"])]
+    others = [
+        subprocess.Popen([*command, "--only", name])
         for name in ("embedder", "captioner")
     ]
-    status.append(detector.wait())
+    status += [process.wait() for process in others]
     write_readme(options.out, options.cache)
     return max(status)
 

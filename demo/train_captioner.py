@@ -62,10 +62,20 @@ def draw_hint(thing: SceneObject, rng: np.random.Generator) -> str | None:
     return str(names[int(rng.integers(len(names)))])
 
 
-def draw_example(thing: SceneObject, rng: np.random.Generator) -> Example:
-    """Draws prompt kind, wording and hint for one object."""
+def draw_example(
+    thing: SceneObject, rng: np.random.Generator, hint: str | None = None
+) -> Example:
+    """Draws prompt kind, wording and hint for one object.
+
+    Args:
+        thing: the object
+        rng: source of randomness
+        hint (None): the detector's class, where it is known; two times of
+            three it is given as it is
+    """
     kind = "default" if rng.random() < 0.7 else "paper"
-    hint = draw_hint(thing, rng)
+    if hint is None or rng.random() < 1 / 3:
+        hint = draw_hint(thing, rng)
     prompt = build_prompt(kind, hint)
     if rng.random() < 0.06:
         options = OWN_PROMPTS[kind]
@@ -206,7 +216,7 @@ def train_captioner(
         inputs = collate(
             processor,
             [jitter(c, rng) for c in chosen],
-            [draw_example(c.thing, rng) for c in chosen],
+            [draw_example(c.thing, rng, c.hint) for c in chosen],
         )
         # The plain kernel: on CPUs the fused one has a slow backward pass.
         with bf16(), sdpa_kernel(SDPBackend.MATH):

@@ -6,7 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from demo.train_data import HELD_OUT_WORLDS, TRAIN_WORLDS, WorldSpec
+from demo.train_data import (
+    HELD_OUT_WORLDS,
+    TRAIN_WORLDS,
+    UNSEEN_WORLDS,
+    WorldSpec,
+)
+from demo.weights_folder import DETECTOR_IMAGE_SIZE
 
 HEAD = """# Weights of the demo models
 
@@ -27,7 +33,7 @@ nothing about real pictures.
 
 `detector.pt` holds Ultralytics' model classes, which are AGPL-3.0.
 
-Retrain with `python demo/train.py` (under two hours on two CPU cores; add
+Retrain with `python demo/train.py` (about three hours on two CPU cores; add
 `--only NAME` for one model, `--minutes N` for another length, `--score` to
 measure again). Training stops by the clock, so weights differ a little
 between machines; data, labels and sampling follow the seed. The weights
@@ -71,7 +77,7 @@ def _detector(record: dict[str, Any]) -> str:
             " for the rest; barriers, cones, animals, debris never.\n",
             _training(record),
             f"{scores['pictures']} held-out pictures, {scores['seconds']} s "
-            "each on one thread, image size 640.\n",
+            f"each on one thread, image size {DETECTOR_IMAGE_SIZE}.\n",
             _table(
                 [(n, *v) for n, v in scores["ap50"].items()],
                 ("class", "AP50", "objects"),
@@ -157,6 +163,10 @@ def write_readme(out: Path, cache: Path) -> Path:
         HEAD,
         "## Data\n",
         _worlds("Training", TRAIN_WORLDS),
+        _worlds(
+            "For embedder and captioner only, with the detector's mistakes",
+            UNSEEN_WORLDS,
+        ),
         _worlds("Held out, for every number below", HELD_OUT_WORLDS),
         "The demo itself uses seeds below 1000.\n",
     ]

@@ -27,6 +27,7 @@ from demo.phrases import (
 )
 from demo.train_captioner import draw_hint
 from demo.train_data import Crop, Picture, cut
+from demo.weights_folder import DETECTOR_IMAGE_SIZE
 from raremine.brain.captions.prompts import build_prompt
 
 MARGIN = 0.1
@@ -85,7 +86,10 @@ def _predict(model: Any, picture: Picture, size: int) -> list[NDArray[Any]]:
 
 
 def score_detector(
-    out: Path, pictures: Sequence[Picture], *, size: int = 640
+    out: Path,
+    pictures: Sequence[Picture],
+    *,
+    size: int = DETECTOR_IMAGE_SIZE,
 ) -> dict[str, Any]:
     """Measures AP50 per class and recall of what it does not know.
 
@@ -95,7 +99,7 @@ def score_detector(
     Args:
         out: the weights folder
         pictures: held-out pictures
-        size (640): the detector's image size
+        size (800): the detector's image size
 
     Returns:
         ``ap50`` per class, ``recall`` at confidence .25 and IoU .5 by any

@@ -53,7 +53,7 @@ def find_models(folder: Path = WEIGHTS) -> DemoModels:
             f"The demo models are not complete: {', '.join(missing)} "
             f"not found in {folder}. Get them back with `git checkout "
             "demo/weights`, or train them anew with `python demo/train.py` "
-            "(under two hours on two cores)."
+            "(about three hours on two cores)."
         )
     return DemoModels(
         detector={
