@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks._measure import tell
 from benchmarks._quality_truth import CLUTTER, shown
 from demo.config import WorldConfig
-from raremine.brain.evaluation.matching import match_boxes
+from raremine.brain.box_matching import match_boxes
 
 FIELD = "objects"
 BRAIN_KEY = "objects_clip"

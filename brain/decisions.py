@@ -9,12 +9,12 @@ finds what is still set aside.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import fiftyone as fo
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
+from raremine.brain.box_matching import match_boxes
 from raremine.brain.columns import read_objects, resolve, write_objects
 from raremine.brain.objects import ObjectTable
 from raremine.brain.runs import load_results, record_run
@@ -22,9 +22,6 @@ from raremine.brain.runs import load_results, record_run
 DECIDED_COLUMNS = ("human_concept", "human_group")
 """What a human says an object is. It belongs to a run of its own: deleting
 the concepts' run and matching again keeps it."""
-
-SAME_OBJECT = 0.5
-"""IoU from which a new box shows the object of an old one."""
 
 
 class Decision(TypedDict):
@@ -74,7 +71,7 @@ def record_decisions(
         how many objects carry a decision
     """
     table = read_objects(dataset, field, DECIDED_COLUMNS)
-    total = int(decided(table).sum())
+    total = sum(pair is not None for pair in read_decisions(table))
     record_run(
         dataset,
         corrections_key(field),
@@ -86,15 +83,18 @@ def record_decisions(
     return total
 
 
-def decided(table: ObjectTable) -> np.ndarray:
-    """Tells which rows a human decided: (n,) bool."""
-    return np.array(
-        [
-            any(isinstance(table[name][row], str) for name in DECIDED_COLUMNS)
-            for row in range(len(table))
-        ],
-        dtype=bool,
+def read_decisions(
+    table: ObjectTable,
+) -> list[tuple[str | None, str | None] | None]:
+    """Returns (concept, group) by a human, None where nobody decided.
+
+    Args:
+        table: objects with ``DECIDED_COLUMNS``
+    """
+    pairs = zip(
+        *(map(_text, table[name]) for name in DECIDED_COLUMNS), strict=True
     )
+    return [pair if any(pair) else None for pair in pairs]
 
 
 def put_aside(
@@ -112,21 +112,18 @@ def put_aside(
     images = set(image_ids)
     view = resolve(dataset).images.select(sorted(images))
     table = read_objects(view, field, ("bounding_box", *DECIDED_COLUMNS))
-    table = table.take(decided(table))
     aside: dict[tuple[str, tuple[float, ...]], Decision] = {}
     for old in set_aside(dataset, field):
         # what was not found again may be found this time
         waits = old["waits"] or old["image"] in images
         aside[old["image"], tuple(old["box"])] = {**old, "waits": waits}
-    for row in range(len(table)):
+    for row, pair in enumerate(read_decisions(table)):
+        if pair is None:
+            continue
         image = str(table.sample_id[row])
         box = [float(v) for v in table["bounding_box"][row]]
         aside[image, tuple(box)] = Decision(
-            image=image,
-            box=box,
-            concept=_text(table["human_concept"][row]),
-            group=_text(table["human_group"][row]),
-            waits=True,
+            image=image, box=box, concept=pair[0], group=pair[1], waits=True
         )
     if aside:
         record_decisions(dataset, field, list(aside.values()))
@@ -135,9 +132,9 @@ def put_aside(
 def hand_on(dataset: fo.Dataset, field: str) -> dict[str, int]:
     """Gives decisions that were set aside to the new boxes of their objects.
 
-    One box gets one decision, those that overlap most together (IoU from
-    ``SAME_OBJECT``). A decision whose object was not found again stays set
-    aside; the next detection may find it.
+    One box gets one decision, as ``match_boxes`` pairs them (IoU from .5);
+    what was said of the new box itself stands. A decision whose object was
+    not found again stays set aside; the next detection may find it.
 
     Args:
         dataset: the root dataset
@@ -153,34 +150,34 @@ def hand_on(dataset: fo.Dataset, field: str) -> dict[str, int]:
     images = {decision["image"] for decision in aside if decision["waits"]}
     view = resolve(dataset).images.select(sorted(images)).exists(field)
     done = set(view.values("id"))
-    table = read_objects(view, field, ("bounding_box",))
-    rows_of = _rows_by_image(table)
-    rows: list[int] = []
-    given: list[Decision] = []
-    left: list[Decision] = []
-    for image, own in _by_image(aside).items():
-        if image not in done:
-            left += own
-            continue
-        there = rows_of.get(image, np.empty(0, dtype=int))
-        new = same_objects(
-            np.array([d["box"] for d in own]),
-            table["bounding_box"][there],
-        )
-        for decision, row in zip(own, new.tolist(), strict=True):
-            if row >= 0:
-                rows.append(int(there[row]))
-                given.append(decision)
-            else:
-                left.append({**decision, "waits": False})
+    table = read_objects(view, field, ("bounding_box", *DECIDED_COLUMNS))
+    new = match_boxes(
+        np.array([d["image"] for d in aside]),
+        np.array([d["box"] for d in aside]),
+        np.zeros(len(aside)),
+        table.sample_id,
+        table["bounding_box"],
+    ).box
+    said = read_decisions(table)
+    # after a kill somebody may have spoken of the new box already
+    given = [
+        (row, decision)
+        for row, decision in zip(new.tolist(), aside, strict=True)
+        if row >= 0 and said[row] is None
+    ]
+    left: list[Decision] = [
+        {**d, "waits": d["waits"] and d["image"] not in done}
+        for d, row in zip(aside, new, strict=True)
+        if row < 0
+    ]
     if given:
         write_objects(
             dataset,
             field,
-            table.take(np.array(rows)),
+            table.take(np.array([row for row, _ in given])),
             {
-                "human_concept": [d["concept"] for d in given],
-                "human_group": [d["group"] for d in given],
+                "human_concept": [d["concept"] for _, d in given],
+                "human_group": [d["group"] for _, d in given],
             },
         )
     record_decisions(dataset, field, left)
@@ -188,50 +185,6 @@ def hand_on(dataset: fo.Dataset, field: str) -> dict[str, int]:
         "corrections_kept": len(given),
         "corrections_without_object": sum(not d["waits"] for d in left),
     }
-
-
-def same_objects(old: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """Pairs old boxes of an image with new ones.
-
-    Args:
-        old: (n, 4) float, x, y, w, h
-        new: (m, 4) float, likewise
-
-    Returns:
-        (n,) int: the row of ``new`` that shows the same object, -1 for none;
-        no row twice, and of all such pairings the one with the largest sum
-        of IoU
-    """
-    import torch
-    from torchvision.ops import box_iou
-
-    pairs = np.full(len(old), -1)
-    if not len(old) or not len(new):
-        return pairs
-    corners = [
-        torch.from_numpy(np.concatenate([b[:, :2], b[:, :2] + b[:, 2:]], 1))
-        for b in (np.asarray(old, float), np.asarray(new, float))
-    ]
-    overlap = box_iou(corners[0], corners[1]).numpy()
-    overlap = np.where(overlap >= SAME_OBJECT, overlap, 0)
-    first, second = linear_sum_assignment(overlap, maximize=True)
-    real = overlap[first, second] > 0
-    pairs[first[real]] = second[real]
-    return pairs
-
-
-def _by_image(aside: Iterable[Decision]) -> dict[str, list[Decision]]:
-    grouped: dict[str, list[Decision]] = {}
-    for decision in aside:
-        grouped.setdefault(decision["image"], []).append(decision)
-    return grouped
-
-
-def _rows_by_image(table: ObjectTable) -> dict[str, np.ndarray]:
-    order = np.argsort(table.sample_id, kind="stable")
-    images, starts = np.unique(table.sample_id[order], return_index=True)
-    parts: Any = np.split(order, starts[1:])
-    return dict(zip(images.tolist(), parts, strict=True))
 
 
 def _text(value: object) -> str | None:

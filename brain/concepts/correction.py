@@ -24,6 +24,7 @@ from raremine.brain.concepts.vocabulary import (
 )
 from raremine.brain.decisions import (
     corrections_key,
+    read_decisions,
     record_decisions,
     set_aside,
 )
@@ -84,7 +85,8 @@ def correct(
     table = _chosen(scope, field, labels)
     if clear:
         columns = _taken_back(table)
-        rows = np.array([n is not None for n in _decided(table)], dtype=bool)
+        said = read_decisions(table)
+        rows = np.array([pair is not None for pair in said], dtype=bool)
         table = table.take(rows)
         columns = {n: values[rows] for n, values in columns.items()}
     else:
@@ -120,7 +122,7 @@ def apply_corrections(
         number of objects that a human decided
     """
     count = 0
-    for row, decided in enumerate(_decided(table)):
+    for row, decided in enumerate(read_decisions(table)):
         if decided is None:
             continue
         concept, group = decided
@@ -142,23 +144,6 @@ def apply_corrections(
         said = f"{concept}, {group}" if concept else group
         columns["reason"][row] = f"a human says {said}"
     return count
-
-
-def _decided(
-    table: ObjectTable,
-) -> list[tuple[str | None, str | None] | None]:
-    """Returns (concept, group) by a human, None where nobody decided."""
-    pairs = zip(
-        _texts(table["human_concept"]),
-        _texts(table["human_group"]),
-        strict=True,
-    )
-    return [pair if any(pair) else None for pair in pairs]
-
-
-def _texts(values: np.ndarray) -> list[str | None]:
-    # a column that no stage has written yet is NaN
-    return [value if isinstance(value, str) else None for value in values]
 
 
 def _taken_back(table: ObjectTable) -> dict[str, np.ndarray]:

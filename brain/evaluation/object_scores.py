@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from raremine.brain.box_matching import MIN_IOU, match_boxes
 from raremine.brain.evaluation.ground_truth import (
     IGNORE,
     TruthFilter,
     countable,
     target_codes,
 )
-from raremine.brain.evaluation.matching import MIN_IOU, match_boxes
 from raremine.brain.objects import ObjectTable
 from raremine.brain.target_classes import class_name
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import fiftyone as fo
 import numpy as np
 
+from raremine.brain.box_matching import MIN_IOU
 from raremine.brain.columns import read_objects
 from raremine.brain.errors import MissingStageError, RaremineError
 from raremine.brain.evaluation.comparison import BUDGETS, RESAMPLES, compare
@@ -18,7 +19,6 @@ from raremine.brain.evaluation.ground_truth import (
     frame_truth,
     target_names,
 )
-from raremine.brain.evaluation.matching import MIN_IOU
 from raremine.brain.evaluation.object_scores import (
     OBJECT_COLUMNS,
     RARE_SHARE,

@@ -11,7 +11,7 @@ import pytest
 import raremine.brain as rmb
 from raremine.brain import decisions
 from raremine.brain.columns import read_objects
-from raremine.brain.decisions import same_objects, set_aside
+from raremine.brain.decisions import set_aside
 from raremine.brain.models.protocols import DetectedBoxes
 from tests.brain.fakes import (
     FakeDetector,
@@ -53,13 +53,12 @@ def dataset(tmp_path: Path) -> fo.Dataset:
 
 def said(dataset: fo.Dataset) -> dict[str, tuple[object, object]]:
     table = read_objects(dataset, names=("label", *decisions.DECIDED_COLUMNS))
-    rows = np.flatnonzero(decisions.decided(table))
     return {
-        table["label"][r]: tuple(
-            v if isinstance(v, str) else None
-            for v in (table["human_concept"][r], table["human_group"][r])
+        label: pair
+        for label, pair in zip(
+            table["label"], decisions.read_decisions(table), strict=True
         )
-        for r in rows
+        if pair is not None
     }
 
 
@@ -126,6 +125,43 @@ def test_a_kill_while_detecting_loses_no_decision(
     }
 
 
+def test_a_newer_word_about_the_new_box_stands(
+    dataset: fo.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide(dataset, "car", "trailer")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("raremine.brain.detection.hand_on", killed)
+        with pytest.raises(KeyboardInterrupt):
+            rmb.detect_objects(dataset, Moved(), overwrite=True)
+    decide(dataset, "car", "bus")
+    rmb.detect_objects(dataset, Moved())
+    assert said(dataset) == {"car": ("bus", None)}
+    assert set_aside(dataset, "objects") == []
+
+
+def test_one_box_gets_one_decision(dataset: fo.Dataset) -> None:
+    decide(dataset, "car", "trailer")
+    table = read_objects(dataset, names=("label", "bounding_box"))
+    (row,) = np.flatnonzero(table["label"] == "car")
+    image = str(table.sample_id[row])
+    box = table["bounding_box"][row].tolist()
+    aside = [
+        decisions.Decision(
+            image=image, box=box, concept=c, group=None, waits=True
+        )
+        for c in ("trailer", "truck")
+    ]
+    rmb.correct_objects(dataset, clear=True)
+    decisions.record_decisions(dataset, "objects", aside)
+    told = decisions.hand_on(dataset, "objects")
+    assert told == {"corrections_kept": 1, "corrections_without_object": 1}
+    assert said(dataset) == {"car": ("trailer", None)}
+
+
 def test_only_the_images_done_anew_are_concerned(dataset: fo.Dataset) -> None:
     decide(dataset, "car", "trailer")
     decide(dataset, "bicycle", "motorcycle")
@@ -145,14 +181,3 @@ def test_in_one_pass_with_embedding_too(dataset: fo.Dataset) -> None:
     )
     assert done["detect"]["corrections_kept"] == 1
     assert said(dataset) == {"car": ("trailer", None)}
-
-
-def test_pairs_are_one_to_one_and_best_together() -> None:
-    old = np.array([[0.0, 0, 1, 1], [0.2, 0, 1, 1], [3, 3, 1, 1]])
-    new = np.array([[0.15, 0, 1, 1], [5, 5, 1, 1], [-0.1, 0, 1, 1]])
-    # the first is nearer to new[0] too, but then the second had none
-    assert same_objects(old, new).tolist() == [2, 0, -1]
-    assert same_objects(old, new[:0]).tolist() == [-1, -1, -1]
-    assert same_objects(old[:0], new).tolist() == []
-    # half beside it is another object
-    assert same_objects(old[:1], np.array([[0.4, 0, 1, 1]])).tolist() == [-1]

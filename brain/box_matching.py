@@ -1,4 +1,4 @@
-"""Which annotated box each mined object shows: matched by overlap.
+"""Which box of another set, such as the annotated ones, an object shows.
 
 Greedy and one to one, as COCO evaluates detections (Lin et al.: Microsoft
 COCO, ECCV 2014; ``pycocotools``' ``evaluateImg``), but whatever the classes:

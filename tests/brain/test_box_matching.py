@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raremine.brain.evaluation import matching
-from raremine.brain.evaluation.matching import Matches, iou, match_boxes
+from raremine.brain import box_matching
+from raremine.brain.box_matching import Matches, iou, match_boxes
 
 Box = Sequence[float]
 
@@ -88,7 +88,7 @@ SCENES = st.lists(
 def test_as_if_done_image_by_image(boxes: list, truth: list, at_once: int):
     truth = [t[:2] for t in truth]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(matching, "PAIRS_AT_ONCE", at_once)
+        patch.setattr(box_matching, "PAIRS_AT_ONCE", at_once)
         found = matches(boxes, truth)
     free = set(range(len(truth)))
     expected = [-1] * len(boxes)
