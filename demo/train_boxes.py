@@ -16,8 +16,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from demo.phrases import BACKGROUND
-from demo.train_data import CONTEXT, Crop, Picture, SceneObject, cut, shrunken
+from demo.train_data import (
+    CONTEXT,
+    Crop,
+    Picture,
+    SceneObject,
+    areas,
+    background_at,
+    cut,
+    shrunken,
+)
 from demo.weights_folder import DETECTOR_IMAGE_SIZE
 
 CONFIDENCE = 0.1
@@ -48,7 +56,7 @@ def shown(
     """
     best, fill, overlap, filled = None, SHOWN, 0.0, 0.0
     for thing in picture.objects:
-        common, own, other = _areas(box, thing.box)
+        common, own, other = areas(box, thing.box)
         filled += common / own
         if not thing.usable:
             continue
@@ -56,32 +64,8 @@ def shown(
         if common / own >= fill and thing.visible_fraction >= CLEAR:
             best, fill = thing, common / own
     if best is None and filled < EMPTY:
-        best = _empty(box, picture)
+        best = background_at(picture, (box[0], box[1], box[2], box[3]))
     return best, overlap
-
-
-def _areas(
-    a: Sequence[float], b: Sequence[float]
-) -> tuple[float, float, float]:
-    """Returns the areas of the intersection and of both boxes, in px²."""
-    width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
-    height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
-    own, other = ((v[2] - v[0]) * (v[3] - v[1]) for v in (a, b))
-    return width * height, max(own, 1e-6), max(other, 1e-6)
-
-
-def _empty(box: Sequence[float], picture: Picture) -> SceneObject:
-    return SceneObject(
-        f"background-{picture.path.parent.name}",
-        BACKGROUND,
-        BACKGROUND,
-        "",
-        False,
-        (float(box[0]), float(box[1]), float(box[2]), float(box[3])),
-        1.0,
-        0.0,
-        picture.night,
-    )
 
 
 def mistaken_crops(

@@ -302,28 +302,46 @@ def _background(
         y = float(rng.uniform(0.1 * height, height - h))
         box = (x, y, x + w, y + h)
         if all(_overlap(box, o.box) < 0.02 for o in picture.objects):
-            return SceneObject(
-                f"background-{picture.path.parent.name}",
-                BACKGROUND,
-                BACKGROUND,
-                "",
-                False,
-                box,
-                1.0,
-                0.0,
-                picture.night,
-            )
+            return background_at(picture, box)
     return None
+
+
+def background_at(
+    picture: Picture, box: tuple[float, float, float, float]
+) -> SceneObject:
+    """Returns the record of a box on a picture that shows no object."""
+    return SceneObject(
+        f"background-{picture.path.parent.name}",
+        BACKGROUND,
+        BACKGROUND,
+        "",
+        False,
+        box,
+        1.0,
+        0.0,
+        picture.night,
+    )
 
 
 def _overlap(a: Sequence[float], b: Sequence[float]) -> float:
     """Returns the intersection as a share of the smaller box."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    areas = [(v[2] - v[0]) * (v[3] - v[1]) for v in (a, b)]
-    return width * height / max(1e-6, min(areas))
+    common, *both = areas(a, b)
+    return common / min(both)
+
+
+def areas(
+    a: Sequence[float], b: Sequence[float]
+) -> tuple[float, float, float]:
+    """Returns the areas of the intersection and of both boxes, in px².
+
+    Args:
+        a: (x1, y1, x2, y2) in px
+        b: likewise; neither area is told as less than 1e-6
+    """
+    width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
+    height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+    own, other = ((v[2] - v[0]) * (v[3] - v[1]) for v in (a, b))
+    return width * height, max(own, 1e-6), max(other, 1e-6)
 
 
 def crops(

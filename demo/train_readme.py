@@ -40,7 +40,8 @@ between machines; data, labels and sampling follow the seed. The weights
 here were trained in several passes (`--resume`): steps and epochs below are
 those of the last pass, "earlier minutes" what went before it, on two cores
 that had other work to do as well, partly on fewer worlds and on other
-renderings of the same kind of world. More time helps: no loss had levelled
+renderings of the same kind of world; the mistakes are those that the detector
+made before its last pass. More time helps: no loss had levelled
 off. A training in one pass stops at its default minutes.
 """
 
